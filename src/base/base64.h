@@ -1,0 +1,12 @@
+/*
+ * Base64 (RFC 4648 section 4), with padding.
+ */
+#ifndef BASE_BASE64_H
+#define BASE_BASE64_H
+
+#include "base/buf.h"
+#include "base/span.h"
+
+void base64_put(struct buf *, struct span);
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * The only place that asks the time. Deadlines are absolute, monotonic, ms.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum { CLOCK_RFC3339_BYTES = 32 }; /* more than enough, with the NUL */
+
+int64_t clock_mono_ms(void);   /* monotonic */
+int64_t clock_mono_us(void);   /* monotonic */
+int64_t clock_coarse_ms(void); /* monotonic, some ms late, nearly free */
+int64_t clock_wall_ms(void);   /* since 1970, UTC */
+
+/* "2026-11-23T18:42:00.123Z" (RFC 3339), at out. */
+void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
+
+#endif

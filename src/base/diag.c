@@ -1,0 +1,72 @@
+/*
+ * Diagnostics.
+ */
+#include "base/diag.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/out.h"
+#include "base/utf8.h"
+
+/* systemd names the device and inode of the stream it connected. */
+static bool
+stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == (dev_t)dev &&
+	    st.st_ino == (ino_t)ino;
+}
+
+void
+diag_open(struct diag *d, const char *program)
+{
+	*d = (struct diag){ .program = program,
+		.journal = stderr_is_journal() };
+}
+
+void
+diag_foreign(struct buf *b, struct span s, size_t max_bytes)
+{
+	const char *p = s.p, *end = s.p + s.len;
+
+	while (p < end) {
+		size_t n = utf8_len(p, (size_t)(end - p));
+
+		if ((size_t)(p - s.p) + n > max_bytes) {
+			buf_puts(b, "...");
+			return;
+		}
+		if (n == 0 || (unsigned char)*p < 0x20 || *p == 0x7f)
+			buf_printf(b, "\\x%02x", (unsigned char)*p);
+		else
+			buf_add(b, p, n);
+		p += n ? n : 1;
+	}
+}
+
+void
+diag_print(const struct diag *d, enum diag_level level, const char *fmt, ...)
+{
+	struct buf b = { 0 };
+	va_list ap;
+
+	if (d->journal)
+		buf_printf(&b, "<%d>", level);
+	buf_printf(&b, "%s: ", d->program);
+	if (d->line && d->file)
+		buf_printf(&b, "%s: ", d->file);
+	if (d->line)
+		buf_printf(&b, "line %llu: ", (unsigned long long)d->line);
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	buf_putc(&b, '\n');
+	(void)out_write_all(STDERR_FILENO, b.p, b.len);
+	buf_clear(&b);
+}

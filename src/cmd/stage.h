@@ -1,0 +1,75 @@
+/*
+ * What all programs do around a record: options they share, diagnostics,
+ * rejects, exit code; and for filters the loop over FILE operands or stdin.
+ */
+#ifndef CMD_STAGE_H
+#define CMD_STAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+#include "base/exitcode.h"
+#include "base/out.h"
+#include "base/span.h"
+#include "event/reject.h"
+
+/* Where events enter and between stages (DESIGN.md section 5). */
+#define STAGE_EVENT_MAX_LINE ((size_t)1 << 20)
+#define STAGE_CALL_MAX_LINE ((size_t)4 << 20)
+
+struct stage {
+	struct diag diag;
+	struct reject reject;
+	struct out out;
+	const char *reject_path; /* -r */
+	size_t max_line;         /* --max-line */
+	enum exitcode code;      /* the worst so far */
+	struct span input;       /* the line being worked on */
+	uint64_t input_bytes;    /* of an oversize line; else 0 */
+};
+
+/* getopt_long values of the long options that have no letter; others follow. */
+enum { OPT_MAX_LINE = 256, OPT_OWN };
+
+void stage_init(struct stage *, const char *program, size_t max_line);
+
+/*
+ * The options all programs share: -r -v --max-line. true if c was one. A bad
+ * value ends the program with 2.
+ */
+bool stage_option(struct stage *, int c, const char *arg);
+
+/* "usage: …" on stderr, exit 2; with -h the same on stdout, exit 0. */
+_Noreturn void stage_usage(const struct stage *, const char *usage);
+_Noreturn void stage_help(const char *usage);
+_Noreturn void stage_version(const struct stage *);
+
+/* A diagnostic and the end: exit code 2 or 3. */
+_Noreturn void stage_die(const struct stage *, enum exitcode, const char *fmt,
+    ...) __attribute__((format(printf, 3, 4)));
+
+/* Open the rejects file (after the options were read); dies with 2. */
+void stage_open(struct stage *);
+
+/*
+ * Reject the line being worked on: a record, a diagnostic (error text only
+ * where it holds no payload value: `detail` goes to the record and, with -v,
+ * to stderr), and exit code 1 at the end. Dies with 3 if it can't be written.
+ */
+void stage_reject(struct stage *, const char *reason, struct span error,
+    struct span detail);
+
+/*
+ * Read the operands (none or "-": stdin), call each for every line that is
+ * not blank, flush stdout before a read. each gets stage->input; BUF_PAD bytes
+ * behind it are readable. Oversize lines are rejected here. Dies with 3 on a
+ * failed read or write; a reader that is gone ends the loop quietly.
+ */
+void stage_run(struct stage *, char **operands,
+    void (*each)(struct stage *, void *ctx), void *ctx);
+
+/* Flush and close all; the exit code. */
+int stage_close(struct stage *);
+
+#endif

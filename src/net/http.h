@@ -1,0 +1,69 @@
+/*
+ * HTTP exchanges, many at once: a request in, a result out. Nothing above this
+ * header knows libcurl; a faster transport can take its place.
+ */
+#ifndef NET_HTTP_H
+#define NET_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/span.h"
+
+enum { HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
+	HTTP_MAX_BODY_BYTES = 64 * 1024,  /* read of an answer, then closed */
+};
+
+/* Why an exchange gave no usable answer (reason codes of DESIGN.md 2). */
+enum http_failure {
+	HTTP_ANSWERED, /* status is set; it is the receiver's word */
+	HTTP_DNS, HTTP_CONNECT, HTTP_TLS, HTTP_TIMEOUT, HTTP_TOO_LARGE,
+	HTTP_PROTOCOL, HTTP_ABORTED,
+};
+
+struct http_request {
+	const char *url;       /* url_dial's; borrowed until sent */
+	const char *const *fields; /* "Name: value" lines as sent, NULL ends */
+	struct span body;      /* borrowed until the result is out */
+	int64_t connect_ms, total_ms; /* limits */
+	void *user;            /* comes back in the result */
+};
+
+struct http_result {
+	void *user;
+	enum http_failure failure;
+	int status;         /* 0: none */
+	int64_t duration_us;
+	char error[160];    /* text for failure; no URL, no payload */
+};
+
+struct http; /* the exchanges under way and the idle connections */
+
+struct http_options {
+	size_t max_connections;      /* kept open, in all */
+	const char *ca_file;         /* NULL: the system's */
+	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL ends */
+};
+
+/* NULL with the error. */
+struct http *http_open(const struct http_options *, struct error *);
+void http_close(struct http *); /* what is under way is dropped */
+
+/* Start an exchange. 0, or -1 with the error (nothing started). */
+int http_send(struct http *, const struct http_request *, struct error *);
+
+/* A finished exchange, if there is one. */
+bool http_next(struct http *, struct http_result *);
+
+/*
+ * Let the exchanges move; wait until one does, one of the n descriptors is
+ * ready (poll(2), revents set), or the deadline (monotonic ms; -1: none) has
+ * passed. 0, or -1 with the error.
+ */
+struct pollfd;
+int http_wait(struct http *, struct pollfd *, size_t n, int64_t deadline_ms,
+    struct error *);
+
+#endif
