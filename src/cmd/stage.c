@@ -1,0 +1,233 @@
+/*
+ * What all programs do around a record.
+ */
+#include "cmd/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/line.h"
+#include "base/num.h"
+
+enum { SHOWN_ERROR_BYTES = 400 }; /* of a reject's error, on stderr */
+
+void
+stage_init(struct stage *s, const char *program, size_t max_line)
+{
+	*s = (struct stage){ .max_line = max_line, .reject = { .fd = -1 } };
+	diag_open(&s->diag, program);
+	/* A reader that is gone is EPIPE, handled where we write. */
+	signal(SIGPIPE, SIG_IGN);
+	out_open(&s->out, STDOUT_FILENO);
+}
+
+bool
+stage_option(struct stage *s, int c, const char *arg)
+{
+	uint64_t bytes;
+
+	switch (c) {
+	case 'r':
+		s->reject_path = arg;
+		return true;
+	case 'v':
+		s->diag.verbose = true;
+		return true;
+	case OPT_MAX_LINE:
+		if (num_bytes(span_of(arg), (uint64_t)1 << 28, &bytes) < 0 ||
+		    bytes == 0)
+			stage_die(s, EX_SETUP, "--max-line '%s' is no size "
+			    "from 1 to 256MiB, such as 65536 or 4MiB", arg);
+		s->max_line = (size_t)bytes;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void
+stage_usage(const struct stage *s, const char *usage)
+{
+	(void)s;
+	(void)out_write_all(STDERR_FILENO, usage, strlen(usage));
+	exit(EX_SETUP);
+}
+
+static _Noreturn void
+say_and_exit(const char *text)
+{
+	int failed = out_write_all(STDOUT_FILENO, text, strlen(text)) < 0;
+
+	exit(failed && errno != EPIPE ? EX_SYSTEM : EX_ALL_WELL);
+}
+
+void
+stage_help(const char *usage)
+{
+	say_and_exit(usage);
+}
+
+void
+stage_version(const struct stage *s)
+{
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s %s\n", s->diag.program, EV_VERSION);
+	say_and_exit(buf_str(&b));
+}
+
+void
+stage_die(const struct stage *s, enum exitcode code, const char *fmt, ...)
+{
+	struct buf b = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	diag_print(&s->diag, DIAG_ERROR, "%s", buf_str(&b));
+	buf_clear(&b);
+	exit(code);
+}
+
+void
+stage_open(struct stage *s)
+{
+	struct error e;
+
+	if (reject_open(&s->reject, s->diag.program, s->reject_path, &e) < 0)
+		stage_die(s, EX_SETUP, "%s", e.text);
+}
+
+void
+stage_reject(struct stage *s, const char *reason, struct span error,
+    struct span detail)
+{
+	struct buf text = { 0 }, shown = { 0 };
+	struct error e;
+
+	buf_span(&text, error);
+	if (detail.len) {
+		buf_puts(&text, ": ");
+		buf_span(&text, detail);
+	}
+	diag_foreign(&shown, s->diag.verbose ? buf_bytes(&text) : error,
+	    SHOWN_ERROR_BYTES);
+	diag_print(&s->diag, DIAG_WARNING, "%s: %s", reason, buf_str(&shown));
+	if (reject_write(&s->reject, s->diag.file, s->diag.line, reason,
+	    buf_bytes(&text), s->input, s->input_bytes, &e) < 0)
+		stage_die(s, EX_SYSTEM, "%s", e.text);
+	if (s->code < EX_REJECTED)
+		s->code = EX_REJECTED;
+	buf_clear(&text);
+	buf_clear(&shown);
+}
+
+static bool
+is_blank(struct span line)
+{
+	size_t i;
+
+	for (i = 0; i < line.len; i++)
+		if (!memchr(" \t\r", line.p[i], 3))
+			return false;
+	return true;
+}
+
+static void
+reject_long(struct stage *s, size_t bytes)
+{
+	struct buf b = { 0 };
+
+	s->input_bytes = bytes;
+	buf_printf(&b, "the line has %zu bytes, more than --max-line %zu",
+	    bytes, s->max_line);
+	stage_reject(s, "too-long", buf_bytes(&b), (struct span){ 0 });
+	s->input_bytes = 0;
+	buf_clear(&b);
+}
+
+/* One input to its end. -1: the reader of stdout is gone. */
+static int
+run_fd(struct stage *s, int fd, void (*each)(struct stage *, void *), void *ctx)
+{
+	struct line_reader in;
+	enum line_status status;
+	int gone = 0;
+
+	line_open(&in, fd, s->max_line);
+	s->diag.line = 0;
+	while (!gone && (status = line_take(&in, &s->input)) != LINE_END) {
+		if (status == LINE_MORE) {
+			if (out_flush(&s->out) < 0)
+				gone = -1;
+			else if (line_fill(&in) < 0)
+				stage_die(s, EX_SYSTEM, "cannot read %s: %s",
+				    s->diag.file ? s->diag.file : "stdin",
+				    strerror(errno));
+			continue;
+		}
+		s->diag.line++;
+		if (status == LINE_LONG)
+			reject_long(s, line_bytes(&in));
+		else if (!is_blank(s->input))
+			each(s, ctx);
+		gone = s->out.error ? -1 : 0;
+	}
+	line_close(&in);
+	s->diag.line = 0;
+	return gone;
+}
+
+void
+stage_run(struct stage *s, char **operands,
+    void (*each)(struct stage *, void *), void *ctx)
+{
+	static char dash[] = "-";
+	char *none[] = { dash, NULL };
+	char **name = operands && *operands ? operands : none;
+
+	for (; *name; name++) {
+		bool is_stdin = strcmp(*name, "-") == 0;
+		int fd = STDIN_FILENO, gone;
+
+		if (!is_stdin)
+			fd = open(*name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			stage_die(s, EX_SETUP, "cannot open '%s': %s", *name,
+			    strerror(errno));
+		s->diag.file = is_stdin ? NULL : *name;
+		gone = run_fd(s, fd, each, ctx);
+		if (!is_stdin)
+			close(fd);
+		s->diag.file = NULL;
+		if (gone)
+			return;
+	}
+}
+
+int
+stage_close(struct stage *s)
+{
+	struct error e;
+
+	if (out_flush(&s->out) < 0 && s->out.error != EPIPE) {
+		diag_print(&s->diag, DIAG_ERROR, "cannot write stdout: %s",
+		    strerror(s->out.error));
+		s->code = EX_SYSTEM;
+	}
+	if (close(STDOUT_FILENO) < 0 && errno != EBADF &&
+	    s->code != EX_SYSTEM) {
+		diag_print(&s->diag, DIAG_ERROR, "cannot close stdout: %s",
+		    strerror(errno));
+		s->code = EX_SYSTEM;
+	}
+	if (reject_close(&s->reject, &e) < 0) {
+		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
+		s->code = EX_SYSTEM;
+	}
+	out_close(&s->out);
+	return s->code;
+}

@@ -1,0 +1,83 @@
+/*
+ * Reject records.
+ */
+#include "event/reject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/base64.h"
+#include "base/clock.h"
+#include "base/out.h"
+#include "base/utf8.h"
+#include "json/write.h"
+
+int
+reject_open(struct reject *r, const char *program, const char *path,
+    struct error *e)
+{
+	*r = (struct reject){ .program = program, .fd = -1 };
+	if (!path)
+		path = getenv("EV_REJECTS");
+	if (!path || !*path)
+		return 0;
+	r->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (r->fd < 0)
+		return error_set(e, "cannot open the rejects file '%s': %s",
+		    path, strerror(errno));
+	return 0;
+}
+
+int
+reject_close(struct reject *r, struct error *e)
+{
+	int fd = r->fd;
+
+	buf_clear(&r->record);
+	r->fd = -1;
+	if (fd >= 0 && close(fd) < 0)
+		return error_set(e, "cannot close the rejects file: %s",
+		    strerror(errno));
+	return 0;
+}
+
+int
+reject_write(struct reject *r, const char *file, uint64_t line,
+    const char *reason, struct span error, struct span input, uint64_t bytes,
+    struct error *e)
+{
+	struct buf *b = &r->record;
+	char now[CLOCK_RFC3339_BYTES];
+
+	if (r->fd < 0)
+		return 0;
+	clock_rfc3339(clock_wall_ms(), now);
+	b->len = 0;
+	buf_putc(b, '{');
+	json_put_member(b, "program", span_of(r->program));
+	if (file)
+		json_put_member(b, "file", span_of(file));
+	json_put_member_u64(b, "line", line);
+	json_put_member(b, "reason", span_of(reason));
+	json_put_member(b, "error", error);
+	json_put_member(b, "time", span_of(now));
+	if (utf8_valid(input)) {
+		json_put_member(b, "input", input);
+	} else {
+		json_put_name(b, "input_base64");
+		buf_putc(b, '"');
+		base64_put(b, input);
+		buf_putc(b, '"');
+	}
+	if (bytes) {
+		json_put_member_bool(b, "truncated", true);
+		json_put_member_u64(b, "bytes", bytes);
+	}
+	buf_puts(b, "}\n");
+	/* One write a record: programs share the file (O_APPEND). */
+	if (out_write_all(r->fd, b->p, b->len) < 0)
+		return error_set(e, "cannot write the rejects file: %s",
+		    strerror(errno));
+	return 0;
+}
