@@ -16,7 +16,7 @@ char *
 buf_room(struct buf *b, size_t n)
 {
 	if (n > b->cap - b->len || !b->p) {
-		size_t cap = b->cap ? b->cap + BUF_PAD : 256;
+		size_t cap = b->p ? b->cap + BUF_PAD : 0;
 
 		b->p = alloc_grow(b->p, &cap, b->len + n + BUF_PAD, 1);
 		memset(b->p + b->len + n, 0, cap - b->len - n);

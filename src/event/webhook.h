@@ -31,33 +31,40 @@ struct pair {
 	struct span name, value; /* decoded; they may hold NUL */
 };
 
+/*
+ * Spans point into the arena of the list; url and id mostly into call_head,
+ * names that recur are kept once: a hundred thousand webhooks take some 30 MB.
+ */
 struct webhook {
 	struct span id;          /* [A-Za-z0-9_-]{1,64} */
 	struct span url;         /* href of net/url.h */
 	struct span description; /* empty: none */
+	struct span call_head;   /* `{"url":…,"headers":{…},"webhook":"…"`: a
+	                          * call without its other members and brace */
 	struct span *subscriptions;
-	size_t n_subscriptions;
 	struct pair *attributes; /* in their order, names distinct */
-	size_t n_attributes;
 	struct pair *headers;
-	size_t n_headers;
+	uint32_t n_subscriptions, n_attributes, n_headers;
+	int32_t timeout_ms;      /* 0: default */
+	uint16_t concurrency;    /* 0: default */
+	uint8_t retry;           /* enum retry_policy */
 	bool disabled;
-	int64_t timeout_ms;      /* 0: default */
-	int64_t concurrency;     /* 0: default */
-	enum retry_policy retry;
-	struct span json;        /* canonical JSON: what hook-admin stores and
-	                          * shows; compact, members in documented order,
-	                          * absent ones left out */
-	struct span call_head;   /* `{"url":…,"headers":{…},"webhook":"…"` */
+	bool derived_id;         /* made from the url, not given */
 };
+
+enum { WEBHOOK_RECENT = 64 };
 
 /*
  * All webhooks of a registry, in its order, with the memory that they point
- * into.
+ * into. Zeroed is empty.
  */
 struct webhooks {
 	struct webhook *list;
 	size_t n, cap;
+	uint32_t *slots; /* by id: index + 1, 0 is free; a power of two of them */
+	size_t n_slots;
+	struct span recent[WEBHOOK_RECENT]; /* names, to keep each once */
+	struct buf scratch, text;
 	struct arena {
 		char **blocks;
 		size_t n, cap, used, size; /* of the last block */
@@ -69,7 +76,7 @@ void webhooks_clear(struct webhooks *);
 /*
  * Check the JSON object at node i and append it to the list. Where it has no
  * id, `wh_` + 12 hex digits of SHA-256 of its url stand in (`-2`, … for
- * further entries of the same url: see webhooks_number). On failure nothing
+ * further entries of the same url: see webhooks_finish). On failure nothing
  * is appended and every fault of the entry is added to *reasons, separated by
  * "; ", in words that name the member. Values are not shown. 0 or -1.
  */
@@ -78,19 +85,25 @@ int webhooks_add(struct webhooks *, const struct json *, uint32_t i,
 
 /*
  * Once all are added: give entries of the same url without an id of their own
- * the suffixes -2, -3, …; a repeated explicit id is an error, one reason per
- * entry ("entry 3: id: …"), separated by '\n'. Builds json and call_head. 0/-1.
+ * the suffixes -2, -3, …; a repeated id is an error, one reason per entry
+ * ("entry 3: id: …", counted from 1), separated by '\n'. 0/-1.
  */
 int webhooks_finish(struct webhooks *, struct buf *reasons);
 
 /*
  * Read a whole JSON array of webhooks (the registry's JSON form). 0, or -1
  * with a line per bad entry in *reasons: "entry 7: url: scheme is not http or
- * https; subscriptions: missing".
+ * https; subscriptions: missing", entries counted from 1.
  */
 int webhooks_read(struct webhooks *, struct span text, struct buf *reasons);
 
-/* The one with this id, or NULL. O(1) after webhooks_finish is not promised. */
+/* The one with this id, or NULL. After webhooks_finish, in constant time. */
 const struct webhook *webhooks_find(const struct webhooks *, struct span id);
+
+/*
+ * Add its canonical JSON: compact, members in the documented order, absent and
+ * empty ones left out. What hook-admin stores and shows; with its headers.
+ */
+void webhook_put_json(const struct webhook *, struct buf *);
 
 #endif

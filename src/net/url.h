@@ -23,9 +23,12 @@ int url_normalise(struct span text, struct buf *href, struct error *);
 /*
  * Add to *dial the URL to dial for an href of url_normalise: always
  * "scheme://host[:port]/…", non-ASCII bytes percent-encoded, default port
- * dropped.
+ * dropped, dot segments resolved.
  */
 void url_dial(struct span href, struct buf *dial);
+
+/* Text without JS white space (also U+00A0 and U+FEFF) at both ends. */
+struct span url_trim(struct span text);
 
 /* An href without its query, for results and logs (queries hold tokens). */
 struct span url_without_query(struct span href);

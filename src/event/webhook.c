@@ -1,0 +1,666 @@
+/*
+ * Webhooks: read from JSON and checked member by member, all faults named.
+ * The list is built once and only read afterwards, so its text lives in an
+ * arena.
+ */
+#include "event/webhook.h"
+
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/diag.h"
+#include "base/num.h"
+#include "json/siphash.h"
+#include "json/write.h"
+#include "net/digest.h"
+#include "net/field.h"
+#include "net/url.h"
+
+enum {
+	ARENA_BLOCK_BYTES = 64 * 1024,
+	NAME_SHOWN_BYTES = 64,
+	DERIVED_DIGITS = 12,
+};
+
+/* One entry being read. */
+struct entry {
+	struct webhooks *all;
+	const struct json *json;
+	struct webhook *to;
+	struct buf *reasons;
+	bool bad;
+};
+
+static void *
+arena_room(struct arena *a, size_t len)
+{
+	void *p;
+
+	len = (len + 7) & ~(size_t)7;
+	if (len > a->size - a->used) {
+		a->blocks = alloc_grow(a->blocks, &a->cap, a->n + 1,
+		    sizeof(*a->blocks));
+		a->size = len > ARENA_BLOCK_BYTES ? len : ARENA_BLOCK_BYTES;
+		a->blocks[a->n++] = alloc_zero(a->size, 1);
+		a->used = 0;
+	}
+	p = a->blocks[a->n - 1] + a->used;
+	a->used += len;
+	return p;
+}
+
+/* An array of n items; NULL for none. */
+static void *
+arena_array(struct arena *a, size_t n, size_t size)
+{
+	return n ? arena_room(a, n * size) : NULL;
+}
+
+static struct span
+arena_keep(struct arena *a, struct span s)
+{
+	char *p;
+
+	if (s.len == 0)
+		return SPAN("");
+	p = arena_room(a, s.len);
+	memcpy(p, s.p, s.len);
+	return (struct span){ p, s.len };
+}
+
+/* The same for a name that others are likely to have as well. */
+static struct span
+keep_name(struct webhooks *w, struct span s)
+{
+	struct span *slot;
+
+	if (s.len == 0)
+		return SPAN("");
+	slot = &w->recent[((unsigned char)s.p[0] + (unsigned char)s.p[s.len - 1]
+	    + s.len) % WEBHOOK_RECENT];
+	if (!span_eq(*slot, s))
+		*slot = arena_keep(&w->arena, s);
+	return *slot;
+}
+
+void
+webhooks_clear(struct webhooks *w)
+{
+	size_t i;
+
+	for (i = 0; i < w->arena.n; i++)
+		free(w->arena.blocks[i]);
+	free(w->arena.blocks);
+	free(w->list);
+	free(w->slots);
+	buf_clear(&w->scratch);
+	buf_clear(&w->text);
+	*w = (struct webhooks){ 0 };
+}
+
+static void
+fault(struct entry *e, const char *text)
+{
+	if (e->bad)
+		buf_puts(e->reasons, "; ");
+	e->bad = true;
+	buf_puts(e->reasons, text);
+}
+
+/* "attributes 'name': why" */
+static void
+fault_in(struct entry *e, const char *member, struct span name,
+    const char *why)
+{
+	fault(e, member);
+	buf_puts(e->reasons, " '");
+	diag_foreign(e->reasons, name, NAME_SHOWN_BYTES);
+	buf_puts(e->reasons, "': ");
+	buf_puts(e->reasons, why);
+}
+
+static struct span
+string_at(struct entry *e, uint32_t i)
+{
+	return json_string(e->json, i, &e->all->scratch);
+}
+
+static bool
+is_string(struct entry *e, uint32_t i)
+{
+	return json_kind(e->json, i) == JSON_STRING;
+}
+
+static void
+read_id(struct entry *e, uint32_t i)
+{
+	struct span s;
+	size_t k;
+
+	if (!is_string(e, i)) {
+		fault(e, "id: not a string");
+		return;
+	}
+	s = string_at(e, i);
+	for (k = 0; k < s.len; k++) {
+		char c = s.p[k];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+		    (c >= 'a' && c <= 'z') || c == '_' || c == '-'))
+			break;
+	}
+	if (k == 0 || k < s.len || s.len > WEBHOOK_ID_BYTES)
+		fault(e, "id: not 1 to 64 of the characters A-Z a-z 0-9 _ -");
+	else
+		e->to->id = arena_keep(&e->all->arena, s);
+}
+
+/* The original also takes what its own parser gives: {"href", "protocol"}. */
+static uint32_t
+url_node(struct entry *e, uint32_t i)
+{
+	uint32_t protocol, href;
+
+	if (json_kind(e->json, i) != JSON_OBJECT)
+		return i;
+	protocol = json_get(e->json, i, SPAN("protocol"));
+	href = json_get(e->json, i, SPAN("href"));
+	if (protocol && (json_string_is(e->json, protocol, SPAN("http:")) ||
+	    json_string_is(e->json, protocol, SPAN("https:"))))
+		return href;
+	return i;
+}
+
+static void
+read_url(struct entry *e, uint32_t i)
+{
+	struct buf *text = &e->all->text;
+	struct error why;
+
+	i = url_node(e, i);
+	text->len = 0;
+	if (i == 0 || !is_string(e, i))
+		fault(e, "url: not a string");
+	else if (url_normalise(string_at(e, i), text, &why) != 0)
+		fault(e, why.text);
+	else
+		e->to->url = arena_keep(&e->all->arena, buf_bytes(text));
+}
+
+static void
+read_description(struct entry *e, uint32_t i)
+{
+	if (!is_string(e, i))
+		fault(e, "description: not a string");
+	else
+		e->to->description = arena_keep(&e->all->arena, string_at(e, i));
+}
+
+static void
+read_name_list(struct entry *e, uint32_t list)
+{
+	struct webhook *w = e->to;
+	uint32_t i, end = json_next(e->json, list);
+
+	w->subscriptions = arena_array(&e->all->arena,
+	    json_at(e->json, list)->n, sizeof(*w->subscriptions));
+	for (i = list + 1; i < end; i = json_next(e->json, i)) {
+		if (!is_string(e, i)) {
+			fault(e, "subscriptions: an item is not a string");
+			return;
+		}
+		w->subscriptions[w->n_subscriptions++] =
+		    keep_name(e->all, string_at(e, i));
+	}
+}
+
+/* The next item of a comma string, trimmed; false at the end. */
+static bool
+next_item(struct span *rest, struct span *item)
+{
+	const char *comma;
+
+	if (!rest->p)
+		return false;
+	comma = memchr(rest->p, ',', rest->len);
+	*item = *rest;
+	if (comma) {
+		item->len = (size_t)(comma - rest->p);
+		rest->p += item->len + 1;
+		rest->len -= item->len + 1;
+	} else {
+		rest->p = NULL;
+	}
+	*item = url_trim(*item);
+	return true;
+}
+
+static void
+read_name_string(struct entry *e, uint32_t i)
+{
+	struct webhook *w = e->to;
+	struct span text = string_at(e, i), rest = text, item;
+	size_t n = 0;
+
+	while (next_item(&rest, &item))
+		n += item.len != 0;
+	w->subscriptions = arena_array(&e->all->arena, n,
+	    sizeof(*w->subscriptions));
+	for (rest = text; next_item(&rest, &item); )
+		if (item.len)
+			w->subscriptions[w->n_subscriptions++] =
+			    keep_name(e->all, item);
+}
+
+static void
+read_subscriptions(struct entry *e, uint32_t i)
+{
+	switch (json_kind(e->json, i)) {
+	case JSON_ARRAY:
+		read_name_list(e, i);
+		break;
+	case JSON_STRING:
+		read_name_string(e, i);
+		break;
+	default:
+		fault(e, "subscriptions: not a list of strings or a string of "
+		    "names with commas");
+	}
+}
+
+static struct pair *
+read_pairs(struct entry *e, const char *member, uint32_t object, uint32_t *n)
+{
+	struct pair *pairs;
+	uint32_t k, end = json_next(e->json, object);
+
+	if (json_kind(e->json, object) != JSON_OBJECT) {
+		fault(e, member);
+		buf_puts(e->reasons, ": not an object");
+		return NULL;
+	}
+	pairs = arena_array(&e->all->arena, json_at(e->json, object)->n,
+	    sizeof(*pairs));
+	for (k = object + 1; k < end; k = json_next(e->json, k + 1)) {
+		struct pair *p = &pairs[*n];
+
+		p->name = keep_name(e->all, string_at(e, k));
+		if (!is_string(e, k + 1)) {
+			fault_in(e, member, p->name, "not a string");
+			continue;
+		}
+		p->value = arena_keep(&e->all->arena, string_at(e, k + 1));
+		++*n;
+	}
+	return pairs;
+}
+
+static void
+read_attributes(struct entry *e, uint32_t i)
+{
+	e->to->attributes = read_pairs(e, "attributes", i,
+	    &e->to->n_attributes);
+}
+
+static void
+read_headers(struct entry *e, uint32_t i)
+{
+	struct webhook *w = e->to;
+	struct error why;
+	uint32_t k;
+
+	w->headers = read_pairs(e, "headers", i, &w->n_headers);
+	for (k = 0; k < w->n_headers; k++) {
+		struct pair *p = &w->headers[k];
+
+		if (p->value.len == 0) {
+			fault_in(e, "headers", p->name, "empty");
+		} else if (field_check(p->name, p->value, &why) != 0) {
+			fault(e, "headers: ");
+			buf_puts(e->reasons, why.text);
+		}
+	}
+}
+
+static void
+read_disabled(struct entry *e, uint32_t i)
+{
+	enum json_kind kind = json_kind(e->json, i);
+
+	if (kind != JSON_TRUE && kind != JSON_FALSE)
+		fault(e, "disabled: not true or false");
+	e->to->disabled = kind == JSON_TRUE;
+}
+
+static void
+read_timeout(struct entry *e, uint32_t i)
+{
+	struct span text = is_string(e, i) ? string_at(e, i) :
+	    json_bytes(e->json, i);
+	int64_t ms = 0;
+
+	if (num_duration(text, WEBHOOK_MAX_TIMEOUT_MS, &ms) != 0 || ms < 1)
+		fault(e, "timeout: not a number of seconds, or a duration like "
+		    "\"10s\", up to 10min");
+	else
+		e->to->timeout_ms = (int32_t)ms;
+}
+
+static void
+read_concurrency(struct entry *e, uint32_t i)
+{
+	uint64_t n = 0;
+
+	if (json_kind(e->json, i) != JSON_NUMBER || num_u64(json_bytes(e->json,
+	    i), 1, WEBHOOK_MAX_CONCURRENCY, &n) != 0)
+		fault(e, "concurrency: not a whole number from 1 to 1000");
+	e->to->concurrency = (uint16_t)n;
+}
+
+static void
+read_retry(struct entry *e, uint32_t i)
+{
+	if (json_string_is(e->json, i, SPAN("failures")))
+		e->to->retry = RETRY_FAILURES;
+	else if (json_string_is(e->json, i, SPAN("network")))
+		e->to->retry = RETRY_NETWORK;
+	else
+		fault(e, "retry: not \"failures\" or \"network\"");
+}
+
+static const struct member {
+	const char *name;
+	void (*read)(struct entry *, uint32_t); /* NULL: not yet */
+	bool required;
+} members[] = {
+	{ "id", read_id, false },
+	{ "url", read_url, true },
+	{ "description", read_description, false },
+	{ "subscriptions", read_subscriptions, true },
+	{ "attributes", read_attributes, false },
+	{ "headers", read_headers, false },
+	{ "disabled", read_disabled, false },
+	{ "timeout", read_timeout, false },
+	{ "concurrency", read_concurrency, false },
+	{ "retry", read_retry, false },
+	/* What they promise must not be dropped in silence. */
+	{ "filter", NULL, false },
+	{ "transform", NULL, false },
+	{ "order", NULL, false },
+	{ "rate", NULL, false },
+	{ "ca", NULL, false },
+	{ "secret", NULL, false },
+};
+
+static void
+read_member(struct entry *e, uint32_t object, const struct member *m)
+{
+	uint32_t i = json_get(e->json, object, span_of(m->name));
+
+	if (i && (json_kind(e->json, i) != JSON_NULL || m->required)) {
+		if (m->read) {
+			m->read(e, i);
+			return;
+		}
+		fault(e, m->name);
+		buf_puts(e->reasons, ": not supported by this version");
+	} else if (m->required) {
+		fault(e, m->name);
+		buf_puts(e->reasons, ": missing");
+	}
+}
+
+static void
+put_pairs(struct buf *b, const struct pair *pairs, size_t n)
+{
+	size_t i;
+
+	buf_putc(b, '{');
+	for (i = 0; i < n; i++) {
+		if (i)
+			buf_putc(b, ',');
+		json_put_string(b, pairs[i].name);
+		buf_putc(b, ':');
+		json_put_string(b, pairs[i].value);
+	}
+	buf_putc(b, '}');
+}
+
+/* Keep call_head, and let url and id point into it. */
+static void
+make_call_head(struct webhooks *all, struct webhook *w)
+{
+	const struct span open = SPAN("{\"url\":");
+	struct buf *b = &all->text;
+	size_t url_end;
+
+	b->len = 0;
+	buf_span(b, open);
+	json_put_string(b, w->url);
+	url_end = b->len;
+	json_put_name(b, "headers");
+	put_pairs(b, w->headers, w->n_headers);
+	json_put_member(b, "webhook", w->id);
+	w->call_head = arena_keep(&all->arena, buf_bytes(b));
+	w->id.p = w->call_head.p + w->call_head.len - 1 - w->id.len;
+	if (url_end == open.len + w->url.len + 2) /* nothing was escaped */
+		w->url.p = w->call_head.p + open.len + 1;
+}
+
+static void
+derive_id(struct webhook *w, char id[3 + DERIVED_DIGITS])
+{
+	memcpy(id, "wh_", 3);
+	digest_hex(w->url, id + 3, DERIVED_DIGITS);
+	w->id = (struct span){ id, 3 + DERIVED_DIGITS };
+	w->derived_id = true;
+}
+
+int
+webhooks_add(struct webhooks *all, const struct json *json, uint32_t i,
+    struct buf *reasons)
+{
+	struct webhook w = { .id = SPAN(""), .url = SPAN(""),
+		.description = SPAN("") };
+	struct entry e = { all, json, &w, reasons, false };
+	char id[3 + DERIVED_DIGITS];
+	size_t k;
+
+	if (json_kind(json, i) != JSON_OBJECT) {
+		fault(&e, "not an object");
+		return -1;
+	}
+	for (k = 0; k < sizeof(members) / sizeof(members[0]); k++)
+		read_member(&e, i, &members[k]);
+	if (e.bad)
+		return -1;
+	if (w.id.len == 0)
+		derive_id(&w, id);
+	make_call_head(all, &w);
+	all->list = alloc_grow(all->list, &all->cap, all->n + 1,
+	    sizeof(*all->list));
+	all->list[all->n++] = w;
+	return 0;
+}
+
+/* The slot of this id: the one that holds it, or the free one for it. */
+static uint32_t *
+slot_of(const struct webhooks *all, struct span id)
+{
+	static const uint64_t key[2] = { 0 }; /* who writes ids owns the file */
+	size_t i = (size_t)siphash13(key, id.p, id.len);
+
+	for (;; i++) {
+		uint32_t *slot = &all->slots[i & (all->n_slots - 1)];
+
+		if (*slot == 0 || span_eq(all->list[*slot - 1].id, id))
+			return slot;
+	}
+}
+
+/* wh_… for the first entry of a url, wh_…-2 for the next one, and so on. */
+static void
+number_derived(struct webhooks *all)
+{
+	uint32_t *seen = alloc_zero(all->n, sizeof(*seen)); /* by first entry */
+	struct buf id = { 0 };
+	size_t i;
+
+	for (i = 0; i < all->n; i++) {
+		struct webhook *w = &all->list[i];
+		uint32_t *slot;
+
+		if (!w->derived_id)
+			continue;
+		slot = slot_of(all, w->id);
+		if (*slot == 0) {
+			*slot = (uint32_t)i + 1;
+			continue;
+		}
+		id.len = 0;
+		buf_span(&id, w->id);
+		buf_printf(&id, "-%u", (unsigned)++seen[*slot - 1] + 1);
+		w->id = buf_bytes(&id);
+		make_call_head(all, w);
+	}
+	buf_clear(&id);
+	free(seen);
+}
+
+int
+webhooks_finish(struct webhooks *all, struct buf *reasons)
+{
+	size_t i;
+	int r = 0;
+
+	all->n_slots = 16;
+	while (all->n_slots < all->n * 2)
+		all->n_slots *= 2;
+	free(all->slots);
+	all->slots = alloc_zero(all->n_slots, sizeof(*all->slots));
+	number_derived(all);
+	memset(all->slots, 0, all->n_slots * sizeof(*all->slots));
+	for (i = 0; i < all->n; i++) {
+		uint32_t *slot = slot_of(all, all->list[i].id);
+
+		if (*slot == 0) {
+			*slot = (uint32_t)i + 1;
+			continue;
+		}
+		buf_printf(reasons, "%sentry %zu: id: the same as that of "
+		    "entry %u", reasons->len ? "\n" : "", i + 1,
+		    (unsigned)*slot);
+		r = -1;
+	}
+	buf_clear(&all->scratch);
+	buf_clear(&all->text);
+	return r;
+}
+
+/* Add all items of the array; a line of reasons for each that is bad. */
+static int
+add_all(struct webhooks *all, const struct json *json, struct buf *reasons)
+{
+	struct buf why = { 0 };
+	uint32_t i;
+	size_t k = 0;
+	int r = 0;
+
+	for (i = 1; i < json_next(json, 0); i = json_next(json, i)) {
+		why.len = 0;
+		k++;
+		if (webhooks_add(all, json, i, &why) == 0)
+			continue;
+		buf_printf(reasons, "%sentry %zu: ", reasons->len ? "\n" : "",
+		    k);
+		buf_span(reasons, buf_bytes(&why));
+		r = -1;
+	}
+	buf_clear(&why);
+	return r;
+}
+
+int
+webhooks_read(struct webhooks *all, struct span text, struct buf *reasons)
+{
+	struct json json;
+	struct json_error error;
+	int r = -1;
+
+	json_init(&json);
+	if (json_read(&json, text.p, text.len, &error) != 0)
+		buf_printf(reasons, "byte %zu: %s", error.column, error.what);
+	else if (json_kind(&json, 0) != JSON_ARRAY)
+		buf_puts(reasons, "not a JSON array of webhooks");
+	else if (add_all(all, &json, reasons) == 0)
+		r = webhooks_finish(all, reasons);
+	json_clear(&json);
+	return r;
+}
+
+const struct webhook *
+webhooks_find(const struct webhooks *all, struct span id)
+{
+	uint32_t *slot;
+
+	if (all->n_slots == 0)
+		return NULL;
+	slot = slot_of(all, id);
+	return *slot ? &all->list[*slot - 1] : NULL;
+}
+
+static void
+put_seconds(struct buf *b, const char *name, int32_t ms)
+{
+	json_put_name(b, name);
+	buf_u64(b, (uint64_t)ms / 1000);
+	if (ms % 1000) {
+		buf_printf(b, ".%03d", (int)(ms % 1000));
+		while (b->p[b->len - 1] == '0')
+			b->len--;
+	}
+}
+
+static void
+put_strings(struct buf *b, const struct span *list, size_t n)
+{
+	size_t i;
+
+	buf_putc(b, '[');
+	for (i = 0; i < n; i++) {
+		if (i)
+			buf_putc(b, ',');
+		json_put_string(b, list[i]);
+	}
+	buf_putc(b, ']');
+}
+
+void
+webhook_put_json(const struct webhook *w, struct buf *b)
+{
+	buf_putc(b, '{');
+	json_put_member(b, "id", w->id);
+	json_put_member(b, "url", w->url);
+	if (w->description.len)
+		json_put_member(b, "description", w->description);
+	json_put_name(b, "subscriptions");
+	put_strings(b, w->subscriptions, w->n_subscriptions);
+	if (w->n_attributes) {
+		json_put_name(b, "attributes");
+		put_pairs(b, w->attributes, w->n_attributes);
+	}
+	if (w->n_headers) {
+		json_put_name(b, "headers");
+		put_pairs(b, w->headers, w->n_headers);
+	}
+	if (w->disabled)
+		json_put_member_bool(b, "disabled", true);
+	if (w->timeout_ms)
+		put_seconds(b, "timeout", w->timeout_ms);
+	if (w->concurrency)
+		json_put_member_u64(b, "concurrency", w->concurrency);
+	if (w->retry)
+		json_put_member(b, "retry", w->retry == RETRY_NETWORK ?
+		    SPAN("network") : SPAN("failures"));
+	buf_putc(b, '}');
+}
