@@ -33,7 +33,7 @@ alloc_resize(void *p, size_t n, size_t size)
 {
 	if (size && n > SIZE_MAX / size)
 		die();
-	p = realloc(p, n * size ? n * size : 1);
+	p = realloc(p, n && size ? n * size : 1);
 	if (!p)
 		die();
 	return p;

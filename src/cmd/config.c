@@ -1,0 +1,56 @@
+/*
+ * The catalog and the registry that a stage works with.
+ */
+#include "cmd/config.h"
+
+bool
+config_option(struct config *c, int opt, const char *arg)
+{
+	if (opt == 'c')
+		c->catalog_dir = arg;
+	else if (opt == 'w')
+		c->registry_path = arg;
+	else
+		return false;
+	return true;
+}
+
+void
+config_open(struct config *c, const struct stage *s)
+{
+	struct buf reasons = { 0 };
+
+	if (!c->registry_path)
+		c->registry_path = getenv("EV_WEBHOOKS");
+	if (!c->registry_path || !*c->registry_path)
+		stage_die(s, EX_SETUP,
+		    "no registry: give one with -w or EV_WEBHOOKS");
+	if (catalog_open(&c->catalog, c->catalog_dir, &reasons) < 0)
+		stage_die(s, EX_SETUP, "the catalog does not load:\n%s",
+		    buf_str(&reasons));
+	if (registry_open(&c->registry, c->registry_path, &reasons) < 0)
+		stage_die(s, EX_SETUP, "the registry '%s' does not load:\n%s",
+		    c->registry_path, buf_str(&reasons));
+	buf_clear(&reasons);
+}
+
+void
+config_close(struct config *c)
+{
+	registry_close(&c->registry);
+	catalog_close(&c->catalog);
+}
+
+bool
+config_check(struct config *c, const struct stage *s)
+{
+	struct buf reasons = { 0 };
+	enum registry_status status = registry_check(&c->registry, &reasons);
+
+	if (status == REGISTRY_BAD)
+		diag_print(&s->diag, DIAG_ERROR, "the registry '%s' changed "
+		    "but does not load; the last good one stays:\n%s",
+		    c->registry_path, buf_str(&reasons));
+	buf_clear(&reasons);
+	return status == REGISTRY_CHANGED;
+}

@@ -1,0 +1,33 @@
+/*
+ * The catalog and the registry that a stage works with: -c and -w, loaded at
+ * the start, the registry looked at again between records.
+ */
+#ifndef CMD_CONFIG_H
+#define CMD_CONFIG_H
+
+#include <stdbool.h>
+
+#include "cmd/stage.h"
+#include "event/catalog.h"
+#include "store/registry.h"
+
+struct config {
+	const char *catalog_dir, *registry_path; /* -c, -w */
+	struct catalog catalog;
+	struct registry registry;
+};
+
+/* true if c was one of -c and -w. */
+bool config_option(struct config *, int c, const char *arg);
+
+/* Load both; dies with 2 and every reason. */
+void config_open(struct config *, const struct stage *);
+void config_close(struct config *);
+
+/*
+ * Did the registry change? What was made of it must be made anew then. One
+ * that does not load is said once and the last good one stays.
+ */
+bool config_check(struct config *, const struct stage *);
+
+#endif

@@ -1,0 +1,366 @@
+/*
+ * The catalog. Every fault of every file is named, not only the first.
+ */
+#include "event/catalog.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "json/reader.h"
+
+enum { MAX_FILE_BYTES = 4 << 20 }; /* an event's file, a map */
+
+/* Where the programs' data lie: beside bin/ if it is there, else as built. */
+static char *
+default_dir(void)
+{
+	static const char *const beside[] = { "/../share/evpipe/catalog",
+		"/../examples/catalog" };
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	struct buf path = { 0 };
+	struct stat st;
+	size_t i;
+
+	exe[n > 0 ? n : 0] = '\0';
+	if (strrchr(exe, '/'))
+		*strrchr(exe, '/') = '\0';
+	for (i = 0; *exe && i < sizeof(beside) / sizeof(beside[0]); i++) {
+		path.len = 0;
+		buf_printf(&path, "%s%s", exe, beside[i]);
+		if (stat(buf_str(&path), &st) == 0 && S_ISDIR(st.st_mode))
+			return path.p;
+	}
+	buf_clear(&path);
+	return alloc_copy(EV_DATADIR "/catalog",
+	    strlen(EV_DATADIR "/catalog"));
+}
+
+int
+catalog_read(const struct catalog *c, const char *file, struct buf *text,
+    struct error *e)
+{
+	struct buf path = { 0 };
+	struct stat st;
+	ssize_t n = 0;
+	int fd;
+
+	if (strchr(file, '/'))
+		return error_set(e, "'%s' is not a file name in the catalog",
+		    file);
+	buf_printf(&path, "%s/%s", c->dir, file);
+	fd = open(buf_str(&path), O_RDONLY | O_CLOEXEC);
+	buf_clear(&path);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		error_set(e, "cannot open: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (text->len <= MAX_FILE_BYTES) {
+		n = read(fd, buf_room(text, 65536), 65536);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		text->len += (size_t)n;
+	}
+	close(fd);
+	if (n < 0)
+		return error_set(e, "cannot read: %s", strerror(errno));
+	if (text->len > MAX_FILE_BYTES)
+		return error_set(e, "larger than 4 MiB");
+	return 0;
+}
+
+/* The faults of one file go to one buffer, with the file's name before each. */
+struct loading {
+	struct catalog_event *event;
+	const struct json *j;
+	struct buf *reasons;
+};
+
+static void
+fault(struct loading *l, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+fault(struct loading *l, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (l->reasons->len)
+		buf_putc(l->reasons, '\n');
+	buf_printf(l->reasons, "%s: ", l->event->file);
+	va_start(ap, fmt);
+	buf_vprintf(l->reasons, fmt, ap);
+	va_end(ap);
+}
+
+/* A string that lives as long as the file's text: no escapes, or a copy. */
+static struct span
+keep_string(struct loading *l, struct catalog *c, uint32_t i)
+{
+	struct buf b = { 0 };
+
+	if (!json_at(l->j, i)->escaped)
+		return json_string(l->j, i, &b);
+	json_add_string(l->j, i, &b);
+	c->texts = alloc_grow(c->texts, &c->cap_texts, c->n_texts + 1,
+	    sizeof(*c->texts));
+	c->texts[c->n_texts++] = b.p;
+	return buf_bytes(&b);
+}
+
+static bool
+take_bool(struct loading *l, uint32_t i, const char *member, bool *out)
+{
+	enum json_kind kind = json_kind(l->j, i);
+
+	*out = kind == JSON_TRUE;
+	if (kind == JSON_TRUE || kind == JSON_FALSE)
+		return true;
+	fault(l, "%s: neither true nor false", member);
+	return false;
+}
+
+static void
+take_required(struct loading *l, struct catalog *c, uint32_t list)
+{
+	struct catalog_event *ev = l->event;
+	uint32_t i;
+
+	if (json_kind(l->j, list) != JSON_ARRAY) {
+		fault(l, "required_attributes: not an array");
+		return;
+	}
+	ev->required = alloc_zero(json_at(l->j, list)->n,
+	    sizeof(*ev->required));
+	for (i = list + 1; i < json_next(l->j, list); i = json_next(l->j, i)) {
+		if (json_kind(l->j, i) != JSON_STRING)
+			fault(l, "required_attributes: not all are strings");
+		else
+			ev->required[ev->n_required++] = keep_string(l, c, i);
+	}
+}
+
+static void
+take_member(struct loading *l, struct catalog *c, uint32_t name)
+{
+	struct catalog_event *ev = l->event;
+	uint32_t v = name + 1;
+	bool string = json_kind(l->j, v) == JSON_STRING;
+	struct buf scratch = { 0 };
+	struct error e;
+
+	if (json_string_is(l->j, name, SPAN("name"))) {
+		if (!string || json_at(l->j, v)->len == 2)
+			fault(l, "name: not a non-empty string");
+		else
+			ev->name = keep_string(l, c, v);
+	} else if (json_string_is(l->j, name, SPAN("public"))) {
+		take_bool(l, v, "public", &ev->public);
+	} else if (json_string_is(l->j, name, SPAN("deprecated"))) {
+		take_bool(l, v, "deprecated", &ev->deprecated);
+	} else if (json_string_is(l->j, name, SPAN("description"))) {
+		if (!string)
+			fault(l, "description: not a string");
+		else
+			ev->description = keep_string(l, c, v);
+	} else if (json_string_is(l->j, name, SPAN("payload"))) {
+		ev->payload = json_bytes(l->j, v);
+		ev->schema = schema_compile(l->j, v, &e);
+		if (!ev->schema)
+			fault(l, "payload: %s", e.text);
+	} else if (json_string_is(l->j, name, SPAN("map"))) {
+		struct span s = string ? json_string(l->j, v, &scratch) :
+		    (struct span){ 0 };
+
+		if (!s.len || memchr(s.p, '/', s.len) ||
+		    memchr(s.p, '\0', s.len))
+			fault(l, "map: not a file name in the catalog");
+		else
+			ev->map = alloc_copy(s.p, s.len);
+	} else if (json_string_is(l->j, name, SPAN("required_attributes"))) {
+		take_required(l, c, v);
+	} else if (json_string_is(l->j, name, SPAN("examples"))) {
+		if (json_kind(l->j, v) != JSON_ARRAY)
+			fault(l, "examples: not an array");
+		ev->examples = json_bytes(l->j, v);
+	} else {
+		struct buf shown = { 0 };
+
+		buf_span(&shown, json_string(l->j, name, &scratch));
+		fault(l, "unknown member '%s'", buf_str(&shown));
+		buf_clear(&shown);
+	}
+	buf_clear(&scratch);
+}
+
+static void
+take_event(struct loading *l, struct catalog *c)
+{
+	struct catalog_event *ev = l->event;
+	bool has_public = false;
+	uint32_t k;
+
+	if (json_kind(l->j, 0) != JSON_OBJECT) {
+		fault(l, "not a JSON object");
+		return;
+	}
+	for (k = 1; k < json_next(l->j, 0); k = json_next(l->j, k + 1)) {
+		has_public |= json_string_is(l->j, k, SPAN("public"));
+		take_member(l, c, k);
+	}
+	if (!ev->name.len)
+		fault(l, "name: missing");
+	if (!has_public)
+		fault(l, "public: missing");
+	if (!ev->payload.len)
+		fault(l, "payload: missing (a JSON Schema; true accepts all)");
+	if (ev->public && ev->map)
+		fault(l, "map: a public event has none");
+	if (!ev->public && !ev->map)
+		fault(l, "map: missing (a non-public event needs one)");
+	if (!ev->public && ev->n_required)
+		fault(l, "required_attributes: for public events only");
+}
+
+static void
+load_file(struct catalog *c, struct json *j, char *file, struct buf *reasons)
+{
+	struct catalog_event *ev;
+	struct buf text = { 0 };
+	struct json_error bad;
+	struct loading l;
+	struct error e;
+
+	c->events = alloc_grow(c->events, &c->cap, c->n + 1, sizeof(*ev));
+	ev = &c->events[c->n++];
+	*ev = (struct catalog_event){ .file = file };
+	l = (struct loading){ .event = ev, .j = j, .reasons = reasons };
+	if (catalog_read(c, file, &text, &e) < 0)
+		fault(&l, "%s", e.text);
+	else if (json_read(j, buf_str(&text), text.len, &bad) < 0)
+		fault(&l, "not JSON: %s at byte %zu", bad.what, bad.column);
+	else
+		take_event(&l, c);
+	c->texts = alloc_grow(c->texts, &c->cap_texts, c->n_texts + 1,
+	    sizeof(*c->texts));
+	c->texts[c->n_texts++] = text.p;
+}
+
+static bool
+is_event_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return *name != '.' && n > 5 && strcmp(name + n - 5, ".json") == 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	const struct catalog_event *x = a, *y = b;
+	int c = span_cmp(x->name, y->name);
+
+	return c ? c : strcmp(x->file, y->file);
+}
+
+static int
+load_dir(struct catalog *c, DIR *d, struct buf *reasons)
+{
+	struct dirent *entry;
+	struct json j;
+	size_t i;
+
+	json_init(&j);
+	while ((errno = 0, entry = readdir(d)) != NULL)
+		if (is_event_file(entry->d_name))
+			load_file(c, &j, alloc_copy(entry->d_name,
+			    strlen(entry->d_name)), reasons);
+	json_clear(&j);
+	if (errno) {
+		buf_printf(reasons, "cannot read the catalog '%s': %s", c->dir,
+		    strerror(errno));
+		return -1;
+	}
+	if (c->n)
+		qsort(c->events, c->n, sizeof(*c->events), by_name);
+	for (i = 1; i < c->n; i++) {
+		struct loading l = { .event = &c->events[i],
+			.reasons = reasons };
+
+		if (c->events[i].name.len && span_eq(c->events[i].name,
+		    c->events[i - 1].name))
+			fault(&l, "name: the same as in %s",
+			    c->events[i - 1].file);
+	}
+	if (!c->n && !reasons->len)
+		buf_printf(reasons, "the catalog '%s' holds no event (*.json)",
+		    c->dir);
+	return reasons->len ? -1 : 0;
+}
+
+int
+catalog_open(struct catalog *c, const char *dir, struct buf *reasons)
+{
+	DIR *d;
+	int r;
+
+	*c = (struct catalog){ 0 };
+	if (!dir)
+		dir = getenv("EV_CATALOG");
+	c->dir = dir && *dir ? alloc_copy(dir, strlen(dir)) : default_dir();
+	d = opendir(c->dir);
+	if (!d) {
+		buf_printf(reasons, "cannot open the catalog '%s': %s; give "
+		    "one with -c or EV_CATALOG", c->dir, strerror(errno));
+		return -1;
+	}
+	r = load_dir(c, d, reasons);
+	closedir(d);
+	return r;
+}
+
+void
+catalog_close(struct catalog *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		schema_free(c->events[i].schema);
+		free(c->events[i].map);
+		free(c->events[i].required);
+		free(c->events[i].file);
+	}
+	for (i = 0; i < c->n_texts; i++)
+		free(c->texts[i]);
+	free(c->texts);
+	free(c->events);
+	free(c->dir);
+	*c = (struct catalog){ 0 };
+}
+
+const struct catalog_event *
+catalog_find(const struct catalog *c, struct span name)
+{
+	size_t low = 0, high = c->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		int order = span_cmp(c->events[mid].name, name);
+
+		if (order == 0)
+			return &c->events[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}

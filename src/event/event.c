@@ -1,0 +1,163 @@
+/*
+ * An event.
+ */
+#include "event/event.h"
+
+void
+fault_clear(struct fault *f)
+{
+	buf_clear(&f->error);
+	buf_clear(&f->detail);
+}
+
+int
+fault_set(struct fault *f, const char *reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->reason = reason;
+	f->error.len = f->detail.len = 0;
+	va_start(ap, fmt);
+	buf_vprintf(&f->error, fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+void
+event_init(struct event *ev)
+{
+	static const char none[2 + BUF_PAD] = "{}";
+	struct json_error e;
+
+	*ev = (struct event){ 0 };
+	json_init(&ev->json);
+	json_init(&ev->none);
+	(void)json_read(&ev->none, none, 2, &e);
+}
+
+void
+event_clear(struct event *ev)
+{
+	json_clear(&ev->json);
+	json_clear(&ev->none);
+	buf_clear(&ev->unwrapped);
+	buf_clear(&ev->name_buf);
+	buf_clear(&ev->id_buf);
+}
+
+static int
+read_json(struct event *ev, struct span text, struct fault *f)
+{
+	struct json_error e;
+
+	ev->text = text;
+	if (json_read(&ev->json, text.p, text.len, &e) == 0)
+		return 0;
+	return fault_set(f, "not-json", "%s at byte %zu", e.what, e.column);
+}
+
+/*
+ * The original's producers send events encoded once more, as a string. What it
+ * holds becomes one line: raw line ends in JSON are white space.
+ */
+static int
+unwrap(struct event *ev, struct fault *f)
+{
+	struct buf *b = &ev->unwrapped;
+	size_t i;
+
+	b->len = 0;
+	json_add_string(&ev->json, 0, b);
+	for (i = 0; i < b->len; i++)
+		if (b->p[i] == '\n' || b->p[i] == '\r')
+			b->p[i] = ' ';
+	(void)buf_room(b, 0);
+	return read_json(ev, buf_bytes(b), f);
+}
+
+static bool
+has_control(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static int
+take_id(struct event *ev, struct fault *f)
+{
+	struct span id;
+
+	ev->id_text = (struct span){ 0 };
+	if (!ev->id)
+		return 0;
+	if (json_kind(&ev->json, ev->id) != JSON_STRING)
+		return fault_set(f, "invalid-event", "/id is not a string");
+	id = json_string(&ev->json, ev->id, &ev->id_buf);
+	if (id.len == 0 || id.len > EVENT_ID_BYTES || has_control(id))
+		return fault_set(f, "invalid-event", "/id has not 1 to 255 "
+		    "bytes, or a control character");
+	ev->id_text = id;
+	return 0;
+}
+
+/* What is handed on but not ours to judge is dropped if it is no string. */
+static uint32_t
+string_or_none(const struct json *j, uint32_t node)
+{
+	return node && json_kind(j, node) == JSON_STRING ? node : 0;
+}
+
+int
+event_read(struct event *ev, struct span line, struct fault *f)
+{
+	const struct json *j = &ev->json;
+	uint32_t name;
+
+	if (read_json(ev, line, f) < 0)
+		return -1;
+	if (json_kind(j, 0) == JSON_STRING && unwrap(ev, f) < 0)
+		return -1;
+	if (json_kind(j, 0) != JSON_OBJECT)
+		return fault_set(f, "invalid-event", "the line is no object "
+		    "but %s", json_kind_name(json_kind(j, 0)));
+	name = json_get(j, 0, SPAN("name"));
+	if (!name)
+		return fault_set(f, "invalid-event", "/name is missing");
+	if (json_kind(j, name) != JSON_STRING || json_at(j, name)->len == 2)
+		return fault_set(f, "invalid-event",
+		    "/name is not a non-empty string");
+	ev->name_node = name;
+	ev->name = json_string(j, name, &ev->name_buf);
+	ev->payload = json_get(j, 0, SPAN("payload"));
+	ev->id = json_get(j, 0, SPAN("id"));
+	ev->time = string_or_none(j, json_get(j, 0, SPAN("time")));
+	ev->traceparent = string_or_none(j,
+	    json_get(j, 0, SPAN("traceparent")));
+	return take_id(ev, f);
+}
+
+const struct catalog_event *
+event_check(const struct event *ev, const struct catalog *c, struct fault *f)
+{
+	const struct catalog_event *entry = catalog_find(c, ev->name);
+	struct schema_fault why;
+	const struct json *j;
+	uint32_t node;
+
+	if (!entry) {
+		fault_set(f, "unknown-event",
+		    "/name is not an event of the catalog");
+		buf_span(&f->detail, ev->name);
+		return NULL;
+	}
+	j = event_payload(ev, &node);
+	if (schema_check(entry->schema, j, node, &why))
+		return entry;
+	fault_set(f, "invalid-payload", "%s", "");
+	schema_explain(&why, j, node, "/payload", &f->error);
+	return NULL;
+}

@@ -1,0 +1,34 @@
+/*
+ * Routing: which webhooks want an event, and the call for each (DESIGN.md
+ * section 5, ev-route; seed/behaviour.md 2.2). By index, not by scan: the cost
+ * grows with the matches, not with the registry.
+ */
+#ifndef EVENT_ROUTE_H
+#define EVENT_ROUTE_H
+
+#include "base/buf.h"
+#include "event/event.h"
+#include "event/webhook.h"
+
+struct route;
+
+/* Both must outlive it; build another when either changes. */
+struct route *route_new(const struct catalog *, const struct webhooks *);
+void route_free(struct route *);
+
+/*
+ * The webhooks that want a public event, in registry order: how many, and their
+ * indexes at *matches until the next call.
+ */
+size_t route_match(struct route *, const struct event *,
+    const struct catalog_event *, const uint32_t **matches);
+
+/*
+ * Add the call record for a webhook and the event last matched. Its body has
+ * the payload's members but those that are attributes of the webhook, in the
+ * bytes that they came in.
+ */
+void route_put_call(struct route *, uint32_t webhook, const struct event *,
+    struct buf *);
+
+#endif

@@ -1,0 +1,16 @@
+/*
+ * JSON Pointers (RFC 6901).
+ */
+#ifndef JSON_POINTER_H
+#define JSON_POINTER_H
+
+#include "base/buf.h"
+#include "json/reader.h"
+
+/* Add a reference token: "/" and the name with ~ and / escaped. */
+void pointer_add(struct buf *, struct span name);
+
+/* Add the pointer that leads from node `from` to `to`, which lies below it. */
+void pointer_to(const struct json *, uint32_t from, uint32_t to, struct buf *);
+
+#endif
