@@ -33,7 +33,7 @@ MODULES = deliver store event net json base
 # libjq before 1.7 has no .pc file.
 PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2
 LIBS := $(shell pkg-config --libs $(PKGS)) \
-	$(shell pkg-config --libs libjq 2>/dev/null || echo -ljq -lonig)
+	$(shell pkg-config --libs libjq 2>/dev/null || echo -ljq)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wvla -Wundef
