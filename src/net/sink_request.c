@@ -1,0 +1,415 @@
+/*
+ * A request as a receiver reads it.
+ */
+#include "net/sink_request.h"
+
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "base/num.h"
+
+enum {
+	MAX_LINE_BYTES = 8 * 1024,   /* of chunk framing: a size, an extension */
+	KEPT_BODY_BYTES = 1024 * 1024, /* a larger buffer is given back */
+};
+
+void
+sink_request_clear(struct sink_request *r)
+{
+	buf_clear(&r->head);
+	buf_clear(&r->body);
+	buf_clear(&r->line);
+	free(r->fields);
+	*r = (struct sink_request){ 0 };
+}
+
+void
+sink_request_reset(struct sink_request *r)
+{
+	if (r->body.cap > KEPT_BODY_BYTES)
+		buf_clear(&r->body);
+	r->head.len = r->body.len = r->line.len = 0;
+	r->state = SINK_HEAD;
+	r->method = r->target = r->version = (struct span){ 0 };
+	r->n_fields = 0;
+	r->keep_alive = r->wants_continue = false;
+	r->status = 0;
+	r->reason = NULL;
+	r->line_at = r->trailer_bytes = 0;
+	r->left = 0;
+}
+
+static int
+bad(struct sink_request *r, int status, const char *reason)
+{
+	r->state = SINK_BAD;
+	r->status = status;
+	r->reason = reason;
+	return -1;
+}
+
+void
+sink_request_end(struct sink_request *r)
+{
+	(void)bad(r, 0, "the sender closed in mid request");
+}
+
+static bool
+is_named(struct span s, const char *name)
+{
+	return s.len == strlen(name) && strncasecmp(s.p, name, s.len) == 0;
+}
+
+static struct span
+trim(struct span s)
+{
+	while (s.len && (*s.p == ' ' || *s.p == '\t'))
+		s = (struct span){ s.p + 1, s.len - 1 };
+	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+/* Is the word in the comma-separated list? */
+static bool
+lists(struct span list, const char *word)
+{
+	while (list.len) {
+		const char *comma = memchr(list.p, ',', list.len);
+		size_t n = comma ? (size_t)(comma - list.p) : list.len;
+
+		if (is_named(trim((struct span){ list.p, n }), word))
+			return true;
+		n += comma != NULL;
+		list = (struct span){ list.p + n, list.len - n };
+	}
+	return false;
+}
+
+/* RFC 9110 section 5.6.2. */
+static bool
+is_token(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+			continue;
+		if (c <= ' ' || c >= 0x7f ||
+		    strchr("\"(),/:;<=>?@[\\]{}", c))
+			return false;
+	}
+	return s.len > 0;
+}
+
+static bool
+is_target(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] >= 0x7f)
+			return false;
+	return s.len > 0;
+}
+
+static bool
+is_value(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+/* Cut what is before the separator off s; all of it if there is none. */
+static struct span
+cut(struct span *s, char separator)
+{
+	const char *at = memchr(s->p, separator, s->len);
+	struct span part = { s->p, at ? (size_t)(at - s->p) : s->len };
+	size_t n = part.len + (at != NULL);
+
+	*s = (struct span){ s->p + n, s->len - n };
+	return part;
+}
+
+/* RFC 9112 section 3. */
+static int
+read_request_line(struct sink_request *r, struct span line)
+{
+	r->method = cut(&line, ' ');
+	r->target = cut(&line, ' ');
+	r->version = line;
+	if (!is_token(r->method))
+		return bad(r, 400, "the method is no token");
+	if (!is_target(r->target))
+		return bad(r, 400, "the target is empty or has odd bytes");
+	if (r->version.len != 8 || memcmp(r->version.p, "HTTP/", 5) != 0)
+		return bad(r, 400, "the request line ends in no HTTP version");
+	if (memcmp(r->version.p, "HTTP/1.", 7) != 0)
+		return bad(r, 505, "the version is not HTTP/1");
+	return 0;
+}
+
+/* RFC 9112 section 5. */
+static int
+read_field(struct sink_request *r, struct span line)
+{
+	struct sink_field f;
+
+	if (line.p[0] == ' ' || line.p[0] == '\t')
+		return bad(r, 400, "a header line is folded");
+	if (!memchr(line.p, ':', line.len))
+		return bad(r, 400, "a header line has no colon");
+	f.name = cut(&line, ':');
+	f.value = trim(line);
+	if (!is_token(f.name))
+		return bad(r, 400, "a header name is no token");
+	if (!is_value(f.value))
+		return bad(r, 400, "a header value has control characters");
+	if (r->n_fields == r->cap_fields)
+		r->fields = alloc_grow(r->fields, &r->cap_fields,
+		    r->n_fields + 1, sizeof(*r->fields));
+	r->fields[r->n_fields++] = f;
+	return 0;
+}
+
+/* What the fields say about the message. */
+struct framing {
+	uint64_t length;
+	bool has_length, chunked, has_host, close, expects;
+};
+
+static int
+read_length(struct sink_request *r, struct framing *m, struct span value)
+{
+	uint64_t n;
+
+	if (num_u64(value, 0, UINT64_MAX, &n) < 0)
+		return bad(r, 400, "Content-Length is no number");
+	if (m->has_length && m->length != n)
+		return bad(r, 400, "two Content-Length headers differ");
+	m->has_length = true;
+	m->length = n;
+	return 0;
+}
+
+static int
+read_framing(struct sink_request *r, struct framing *m)
+{
+	size_t i;
+
+	for (i = 0; i < r->n_fields; i++) {
+		struct span name = r->fields[i].name, value = r->fields[i].value;
+
+		if (is_named(name, "content-length")) {
+			if (read_length(r, m, value) < 0)
+				return -1;
+		} else if (is_named(name, "transfer-encoding")) {
+			if (m->chunked || !is_named(value, "chunked"))
+				return bad(r, 501, "a Transfer-Encoding "
+				    "other than chunked");
+			m->chunked = true;
+		} else if (is_named(name, "host")) {
+			if (m->has_host)
+				return bad(r, 400, "two Host headers");
+			m->has_host = true;
+		} else if (is_named(name, "connection")) {
+			m->close |= lists(value, "close");
+		} else if (is_named(name, "expect")) {
+			m->expects |= lists(value, "100-continue");
+		}
+	}
+	return 0;
+}
+
+/* RFC 9112 section 6.3: how long the body is. */
+static int
+judge_framing(struct sink_request *r, const struct framing *m)
+{
+	bool http10 = r->version.p[7] == '0';
+
+	if (!m->has_host && !http10)
+		return bad(r, 400, "no Host header");
+	if (m->chunked && m->has_length)
+		return bad(r, 400, "both Transfer-Encoding and Content-Length");
+	if (m->chunked && http10)
+		return bad(r, 400, "Transfer-Encoding in HTTP/1.0");
+	if (m->length > SINK_MAX_BODY_BYTES)
+		return bad(r, 413, "the body is too large");
+	/* We would have to announce it in an HTTP/1.0 answer. */
+	r->keep_alive = !http10 && !m->close;
+	r->left = m->length;
+	r->state = m->chunked ? SINK_CHUNK_SIZE :
+	    r->left ? SINK_BODY : SINK_WHOLE;
+	r->wants_continue = m->expects && !http10 && r->state != SINK_WHOLE;
+	return 0;
+}
+
+/* The head is whole: every line of it ends in CRLF, the last is empty. */
+static int
+read_head(struct sink_request *r)
+{
+	struct span rest = { r->head.p, r->head.len - 2 }, line;
+	struct framing m = { 0 };
+
+	line = cut(&rest, '\n');
+	line.len--;
+	if (read_request_line(r, line) < 0)
+		return -1;
+	while (rest.len) {
+		line = cut(&rest, '\n');
+		line.len--;
+		if (read_field(r, line) < 0)
+			return -1;
+	}
+	return read_framing(r, &m) < 0 ? -1 : judge_framing(r, &m);
+}
+
+/* A line of the head was added. */
+static void
+end_head_line(struct sink_request *r)
+{
+	size_t len = r->head.len - r->line_at;
+	const char *line = r->head.p + r->line_at;
+
+	if (len < 2 || line[len - 2] != '\r') {
+		(void)bad(r, 400, "a line of the head ends without CR");
+	} else if (len > 2) {
+		r->line_at = r->head.len;
+	} else if (r->line_at == 0) {
+		/* Empty lines before a request are skipped (RFC 9112, 2.2). */
+		r->head.len = 0;
+	} else {
+		(void)read_head(r);
+	}
+}
+
+static size_t
+feed_head(struct sink_request *r, struct span in)
+{
+	const char *lf = memchr(in.p, '\n', in.len);
+	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.len;
+
+	if (n > SINK_MAX_HEAD_BYTES - r->head.len) {
+		(void)bad(r, 431, "the head is too large");
+		return 0;
+	}
+	buf_add(&r->head, in.p, n);
+	if (lf)
+		end_head_line(r);
+	return n;
+}
+
+static size_t
+feed_data(struct sink_request *r, struct span in)
+{
+	size_t n = in.len < r->left ? in.len : (size_t)r->left;
+
+	buf_add(&r->body, in.p, n);
+	r->left -= n;
+	if (r->left == 0)
+		r->state = r->state == SINK_BODY ? SINK_WHOLE : SINK_CHUNK_END;
+	return n;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* RFC 9112 section 7.1; extensions are skipped. */
+static int
+read_chunk_size(struct sink_request *r, struct span line)
+{
+	struct span digits = trim(cut(&line, ';'));
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < digits.len; i++) {
+		int d = hex_digit(digits.p[i]);
+
+		if (d < 0)
+			return bad(r, 400, "a chunk size is no number");
+		size = size * 16 + (unsigned)d;
+		if (size > SINK_MAX_BODY_BYTES - r->body.len)
+			return bad(r, 413, "the body is too large");
+	}
+	if (i == 0)
+		return bad(r, 400, "a chunk has no size");
+	r->left = size;
+	r->state = size ? SINK_CHUNK_DATA : SINK_TRAILER;
+	return 0;
+}
+
+static int
+end_framing_line(struct sink_request *r)
+{
+	struct span line = { r->line.p, r->line.len - 1 };
+
+	if (line.len == 0 || line.p[line.len - 1] != '\r')
+		return bad(r, 400, "a line between chunks ends without CR");
+	line.len--;
+	if (r->state == SINK_CHUNK_SIZE)
+		return read_chunk_size(r, line);
+	if (r->state == SINK_CHUNK_END) {
+		if (line.len)
+			return bad(r, 400, "a chunk is longer than its size");
+		r->state = SINK_CHUNK_SIZE;
+		return 0;
+	}
+	r->trailer_bytes += line.len;
+	if (r->trailer_bytes > SINK_MAX_HEAD_BYTES)
+		return bad(r, 431, "the trailers are too large");
+	if (line.len == 0)
+		r->state = SINK_WHOLE;
+	return 0;
+}
+
+static size_t
+feed_framing(struct sink_request *r, struct span in)
+{
+	const char *lf = memchr(in.p, '\n', in.len);
+	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.len;
+
+	if (n > MAX_LINE_BYTES - r->line.len) {
+		(void)bad(r, 400, "a line between chunks is too long");
+		return 0;
+	}
+	buf_add(&r->line, in.p, n);
+	if (lf) {
+		(void)end_framing_line(r);
+		r->line.len = 0;
+	}
+	return n;
+}
+
+size_t
+sink_request_feed(struct sink_request *r, struct span in)
+{
+	size_t used = 0;
+
+	while (used < in.len && !sink_request_done(r)) {
+		struct span rest = { in.p + used, in.len - used };
+
+		if (r->state == SINK_HEAD)
+			used += feed_head(r, rest);
+		else if (r->state == SINK_BODY || r->state == SINK_CHUNK_DATA)
+			used += feed_data(r, rest);
+		else
+			used += feed_framing(r, rest);
+	}
+	return used;
+}
