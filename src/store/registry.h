@@ -13,14 +13,22 @@
 #include "base/error.h"
 #include "event/webhook.h"
 
+enum {
+	REGISTRY_MAX_BYTES = 256 * 1024 * 1024, /* of the file */
+	REGISTRY_APPLICATION_ID = 0x45565052,   /* "EVPR" */
+	REGISTRY_VERSION = 1,                   /* of the SQLite form */
+};
+
 struct registry {
 	char *path;
 	struct webhooks webhooks; /* as last loaded */
 	uint64_t generation;      /* grows by one at each load that worked */
-	struct stat seen;         /* the file as last looked at */
+	struct stat seen;         /* the file as last looked at; zeroed: none */
 	int64_t checked_ms;       /* coarse clock */
-	bool racy;                /* it changed so lately that the next change
-	                           * may not show in its times */
+	uint64_t digest;          /* of the text last loaded */
+	bool again;               /* look again even if it seems unchanged: it
+	                           * changed so lately that the next change
+	                           * may not show in its times, or was locked */
 	bool said;                /* the failure of `seen` was reported */
 };
 
@@ -44,20 +52,33 @@ enum registry_status {
  */
 enum registry_status registry_check(struct registry *, struct buf *reasons);
 
-/* Writing, for hook-admin alone; SQLite only. */
+/*
+ * The SQLite form. Table webhook: position INTEGER PRIMARY KEY (the order), id,
+ * config (webhook_put_json's text). Written by hook-admin alone.
+ */
 struct registry_store; /* an open SQLite registry */
 
-/* Open for writing; create it if absent and asked for. NULL with the error. */
-struct registry_store *registry_store_open(const char *path, bool create,
-    struct error *);
-void registry_store_close(struct registry_store *);
+enum registry_mode { REGISTRY_READ, REGISTRY_WRITE, REGISTRY_CREATE };
 
 /*
- * All changes since begin become visible at commit, together. Each 0 or -1
- * with the error.
+ * Open it, waiting busy_ms for others' locks at each step; create it if absent
+ * and asked for. NULL with the error: also for a JSON file, another
+ * program's database, one of a newer version.
+ */
+struct registry_store *registry_store_open(const char *path,
+    enum registry_mode, int busy_ms, struct error *);
+void registry_store_close(struct registry_store *); /* undoes what is begun */
+
+/*
+ * All changes since begin become visible at commit, together; others can't
+ * write in between. Each 0 or -1 with the error.
  */
 int registry_store_begin(struct registry_store *, struct error *);
 int registry_store_commit(struct registry_store *, struct error *);
+
+/* Add all as one JSON array, in order, to *text. 0 or -1 with the error. */
+int registry_store_text(struct registry_store *, struct buf *text,
+    struct error *);
 
 /* Insert at the end or replace in place (same id) a checked webhook. */
 int registry_store_put(struct registry_store *, const struct webhook *,
@@ -65,5 +86,6 @@ int registry_store_put(struct registry_store *, const struct webhook *,
 /* 1 removed, 0 no such id, -1 error. */
 int registry_store_remove(struct registry_store *, struct span id,
     struct error *);
+int registry_store_remove_all(struct registry_store *, struct error *);
 
 #endif

@@ -1,0 +1,229 @@
+/*
+ * The registry as readers see it: either form, loaded whole, loaded again when
+ * the file changed. What does not load never replaces what did.
+ */
+#include "store/registry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "json/siphash.h"
+
+enum {
+	CHECK_MS = 250,      /* between looks at the file */
+	RACY_MS = 50,        /* file times tick in 4 to 10 ms */
+	OPEN_BUSY_MS = 5000, /* waiting for hook-admin: at start, */
+	CHECK_BUSY_MS = 20,  /* and between two records */
+	READ_BYTES = 64 * 1024,
+};
+
+static const char magic[16] = "SQLite format 3";
+
+/* What an attempt to load came to. */
+enum load_result {
+	LOADED,
+	LOADED_SAME, /* the text is the one held */
+	LOAD_BAD,    /* it can't be used: reasons */
+	LOAD_LOCKED, /* it can't be read now: reasons */
+};
+
+static int
+add_failure(struct buf *reasons, int error)
+{
+	buf_puts(reasons, strerror(error));
+	return -1;
+}
+
+/* All of fd, or only its first bytes if they are SQLite's. */
+static int
+read_file(int fd, const struct stat *st, struct buf *text, struct buf *reasons)
+{
+	ssize_t n;
+
+	if (S_ISREG(st->st_mode) && st->st_size <= REGISTRY_MAX_BYTES)
+		(void)buf_room(text, (size_t)st->st_size + 1);
+	for (;;) {
+		if (text->len > REGISTRY_MAX_BYTES) {
+			buf_puts(reasons, "larger than 256 MiB");
+			return -1;
+		}
+		n = read(fd, buf_room(text, READ_BYTES), READ_BYTES);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return add_failure(reasons, errno);
+		if (n == 0)
+			return 0;
+		text->len += (size_t)n;
+		if (text->len >= sizeof(magic) &&
+		    memcmp(text->p, magic, sizeof(magic)) == 0)
+			return 0;
+	}
+}
+
+static enum load_result
+read_sqlite(const char *path, int busy_ms, struct buf *text,
+    struct buf *reasons)
+{
+	struct error e;
+	struct registry_store *s = registry_store_open(path, REGISTRY_READ,
+	    busy_ms, &e);
+	int r = s ? registry_store_text(s, text, &e) : -1;
+
+	registry_store_close(s);
+	if (r == 0)
+		return LOADED;
+	buf_puts(reasons, e.text);
+	return LOAD_LOCKED;
+}
+
+/*
+ * The text of the registry, of either form, as JSON; *st is the file before it
+ * was read, so that a change meanwhile shows at the next look.
+ */
+static enum load_result
+read_text(const char *path, int busy_ms, struct stat *st, struct buf *text,
+    struct buf *reasons)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+
+	*st = (struct stat){ 0 };
+	if (fd < 0 || fstat(fd, st) != 0)
+		r = add_failure(reasons, errno);
+	else
+		r = read_file(fd, st, text, reasons);
+	/* Before SQLite opens it: closing drops the process's locks on it. */
+	if (fd >= 0)
+		close(fd);
+	if (r != 0)
+		return LOAD_BAD;
+	if (text->len < sizeof(magic) ||
+	    memcmp(text->p, magic, sizeof(magic)) != 0)
+		return LOADED;
+	text->len = 0;
+	return read_sqlite(path, busy_ms, text, reasons);
+}
+
+/* The times of a file that was changed just now can't tell the next change. */
+static bool
+is_racy(const struct stat *st)
+{
+	const struct timespec *t = &st->st_mtim;
+	int64_t changed_ms;
+
+	if (st->st_ctim.tv_sec > t->tv_sec || (st->st_ctim.tv_sec == t->tv_sec &&
+	    st->st_ctim.tv_nsec > t->tv_nsec))
+		t = &st->st_ctim;
+	changed_ms = (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
+	return clock_wall_ms() - changed_ms < RACY_MS;
+}
+
+static bool
+same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+	    a->st_size == b->st_size &&
+	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+static enum load_result
+load_text(struct registry *r, struct span text, struct buf *reasons)
+{
+	static const uint64_t key[2] = { 0 }; /* no enemy chooses the text */
+	struct webhooks fresh = { 0 };
+	uint64_t digest = siphash13(key, text.p, text.len);
+
+	if (r->generation && digest == r->digest)
+		return LOADED_SAME;
+	if (webhooks_read(&fresh, text, reasons) != 0) {
+		webhooks_clear(&fresh);
+		return LOAD_BAD;
+	}
+	webhooks_clear(&r->webhooks);
+	r->webhooks = fresh;
+	r->digest = digest;
+	r->generation++;
+	return LOADED;
+}
+
+/* Load what the file holds now, and note its state in seen and again. */
+static enum load_result
+load(struct registry *r, int busy_ms, struct buf *reasons)
+{
+	struct buf text = { 0 };
+	enum load_result result;
+
+	result = read_text(r->path, busy_ms, &r->seen, &text, reasons);
+	if (result == LOADED)
+		result = load_text(r, buf_bytes(&text), reasons);
+	r->again = result == LOAD_LOCKED || is_racy(&r->seen);
+	buf_clear(&text);
+	return result;
+}
+
+int
+registry_open(struct registry *r, const char *path, struct buf *reasons)
+{
+	*r = (struct registry){ .path = alloc_copy(path, strlen(path)) };
+	r->checked_ms = clock_coarse_ms();
+	return load(r, OPEN_BUSY_MS, reasons) == LOADED ? 0 : -1;
+}
+
+void
+registry_close(struct registry *r)
+{
+	free(r->path);
+	webhooks_clear(&r->webhooks);
+	*r = (struct registry){ 0 };
+}
+
+/*
+ * Say a failure once for each state of the file. One that was written to just
+ * now may be half written: it gets until the next look.
+ */
+static enum registry_status
+report(struct registry *r, bool changed, bool settled)
+{
+	if (changed)
+		r->said = false;
+	if (r->said || !settled)
+		return REGISTRY_SAME;
+	r->said = true;
+	return REGISTRY_BAD;
+}
+
+enum registry_status
+registry_check(struct registry *r, struct buf *reasons)
+{
+	int64_t now = clock_coarse_ms();
+	struct stat st;
+	bool changed;
+
+	if (now - r->checked_ms < CHECK_MS)
+		return REGISTRY_SAME;
+	r->checked_ms = now;
+	if (r->seen.st_ino && !S_ISREG(r->seen.st_mode))
+		return REGISTRY_SAME; /* a pipe is read once */
+	if (stat(r->path, &st) != 0)
+		st = (struct stat){ 0 };
+	changed = !same_file(&st, &r->seen);
+	if (!changed && !r->again)
+		return REGISTRY_SAME;
+	reasons->len = 0;
+	switch (load(r, CHECK_BUSY_MS, reasons)) {
+	case LOADED:
+		r->said = false;
+		return REGISTRY_CHANGED;
+	case LOADED_SAME:
+		r->said = false;
+		return REGISTRY_SAME;
+	default:
+		return report(r, changed, !changed || !is_racy(&r->seen));
+	}
+}
