@@ -5,12 +5,13 @@
 #   make demo       watch events reach webhooks
 #   make check      build and pass all tests
 #   make bench      measure against the peers
-#   make lint       warnings of two compilers, shellcheck, mandoc, layering
+#   make lint       shellcheck, mandoc, layering, manuals against usage texts
 #   make fuzz       FUZZ_SECONDS=60 for each target
-#   make install    PREFIX=/usr/local DESTDIR=
+#   make install    PREFIX=/usr/local DESTDIR=; make uninstall takes it back
 #
 # CFLAGS, LDFLAGS are yours. WERROR=1 makes warnings errors; SAN=address,undefined
-# builds with sanitizers, into a folder of its own.
+# builds with sanitizers, into a folder of its own. `make check ONLY=seed` runs
+# the suites whose names hold that word.
 
 VERSION = 0.1.0
 # V=1 shows the commands.
@@ -18,6 +19,19 @@ Q = $(if $(V),,@echo "  $(if $(filter %.o,$@),CC,LD)  $@";)
 PREFIX = /usr/local
 DESTDIR =
 CFLAGS = -O2 -g
+FUZZ_SECONDS = 60
+
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+
+# The other goals in a make of their own, which finds what this one installs.
+AFTER := $(filter-out deps,$(MAKECMDGOALS))
+deps:
+	@sh tests/helpers/deps.sh
+$(AFTER): deps
+	@+$(MAKE) --no-print-directory $@
+.PHONY: deps $(AFTER)
+
+else
 
 comma := ,
 ifeq ($(origin CC),default)
@@ -40,7 +54,8 @@ WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 EV_CPPFLAGS = -Isrc -include src/base/banned.h -MMD -MP \
 	-D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 \
 	-DEV_VERSION='"$(VERSION)"' -DEV_DATADIR='"$(PREFIX)/share/evpipe"' \
-	$(shell pkg-config --cflags $(PKGS))
+	$(shell pkg-config --cflags $(PKGS) libjq 2>/dev/null || \
+		pkg-config --cflags $(PKGS) 2>/dev/null)
 EV_CFLAGS = -std=c11 -fno-strict-aliasing -fstack-protector-strong $(WARNINGS) \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
@@ -71,7 +86,16 @@ $(BUILD)/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
 endef
 $(foreach m,$(MODULES),$(eval $(call archive,$(m))))
 
-$(BUILD)/%.o: %.c
+# Said once and in words, before the compiler says it in a hundred lines.
+$(BUILD)/libraries:
+	@mkdir -p $(@D)
+	@pkg-config --exists --print-errors $(PKGS) && \
+	echo '#include <jq.h>' | $(CC) $(CPPFLAGS) -E -o /dev/null - || { \
+		echo "make: something that evpipe is built from is missing:" \
+			"run 'make deps'" >&2; exit 1; }
+	@touch $@
+
+$(BUILD)/%.o: %.c | $(BUILD)/libraries
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CPPFLAGS) $(EV_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
@@ -79,9 +103,59 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CFLAGS) $(CFLAGS) $(EV_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+demo: all
+	@bash examples/demo.sh $(abspath $(BIN))
+
+# EV_SAN tells the suites that memory is not to be measured.
+check: all $(UNITS)
+	@EV_BIN=$(abspath $(BIN)) EV_UNITS="$(abspath $(UNITS))" EV_SAN="$(SAN)" \
+		ONLY="$(ONLY)" bash tests/helpers/check.sh
+
+bench: all
+	@EV_BIN=$(abspath $(BIN)) bash tests/bench/run.sh
+
+lint: all
+	@EV_BIN=$(abspath $(BIN)) EV_ARCHIVES="$(ARCHIVES)" \
+		bash tests/helpers/lint.sh
+
+# libFuzzer is clang's. What it finds stays in .build/fuzz.
+FUZZERS := $(patsubst tests/fuzz/%.c,.build/fuzz/%,$(wildcard tests/fuzz/*.c))
+fuzz: $(FUZZERS)
+	@set -e; cd .build/fuzz; for f in $(notdir $(FUZZERS)); do \
+		mkdir -p $$f.corpus; \
+		./$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+			-max_len=65536 $$f.corpus; \
+	done
+
+.build/fuzz/%: tests/fuzz/%.c $(wildcard src/json/*.[ch] src/base/*.[ch])
+	@mkdir -p $(@D)
+	$(Q)clang $(EV_CPPFLAGS) -std=c11 -O1 -g -MF $@.d \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(wildcard src/json/*.c src/base/*.c) $(LIBS)
+
+INSTALL = install
+DATA = $(DESTDIR)$(PREFIX)/share
+MAN := $(wildcard man/*.[157])
+CATALOG := $(wildcard examples/catalog/*)
+
+install: all
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DATA)/evpipe/catalog
+	$(INSTALL) -m 755 $(PROGRAMS:%=$(BIN)/%) $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 644 $(CATALOG) $(DATA)/evpipe/catalog
+	for m in $(MAN); do d=$(DATA)/man/man$${m##*.}; \
+		$(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; done
+
+uninstall:
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(foreach m,$(MAN),$(DATA)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(CATALOG:examples/%=$(DATA)/evpipe/%)
+	-rmdir $(DATA)/evpipe/catalog $(DATA)/evpipe
+
 clean:
 	rm -rf .build $(PROGRAMS:%=bin/%)
 
-.PHONY: all clean
+.PHONY: all demo check bench lint fuzz install uninstall clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+endif
