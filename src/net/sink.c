@@ -323,12 +323,21 @@ conn_feed(struct sink *s, struct sink_conn *c)
 static void
 conn_received(struct sink *s, struct sink_conn *c)
 {
-	if (c->phase == SINK_READING || c->phase == SINK_CONTINUING) {
+	switch (c->phase) {
+	case SINK_READING:
+	case SINK_CONTINUING:
 		conn_feed(s, c);
-	} else if (c->phase != SINK_DELAYED) {
+		break;
+	case SINK_HANGING:
+	case SINK_POURING:
+	case SINK_DRIPPING:
+	case SINK_LINGERING:
 		c->at = c->in.len = 0;
 		if (c->ended)
 			conn_close(s, c);
+		break;
+	default: /* the next request, ahead of its time */
+		break;
 	}
 }
 
