@@ -689,5 +689,7 @@ schema_explain(const struct schema_fault *f, const struct json *j,
 			buf_printf(b, " %s", texts[i].text);
 	if (f->name.len)
 		buf_printf(b, " '%.*s'", (int)f->name.len, f->name.p);
-	buf_printf(b, " (%s, schema at '%s')", f->keyword, f->location);
+	/* The check of an object stands for its keywords. */
+	buf_printf(b, " (%s, schema at '%s%s')", f->keyword, f->location,
+	    f->name.len ? "/required" : "");
 }
