@@ -12,8 +12,10 @@
 #include "base/error.h"
 #include "base/span.h"
 
-enum { HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
-	HTTP_MAX_BODY_BYTES = 64 * 1024,  /* read of an answer, then closed */
+enum {
+	HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
+	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
+	HTTP_MAX_OWN_FIELDS = 4,           /* of one request: see own_fields */
 };
 
 /* Why an exchange gave no usable answer (reason codes of DESIGN.md 2). */
@@ -23,12 +25,25 @@ enum http_failure {
 	HTTP_PROTOCOL, HTTP_ABORTED,
 };
 
+/* A URL and the fields that every request to it carries, prepared once. */
+struct http_target;
+
+/*
+ * url is url_dial's; fields are "Name: value" lines as sent, in their order,
+ * Content-Type and User-Agent among them. Both are copied.
+ */
+struct http_target *http_target_new(const char *url, const char *const *fields,
+    size_t n_fields);
+void http_target_free(struct http_target *);
+
+/* All that it points to is borrowed until the result is out. */
 struct http_request {
-	const char *url;       /* url_dial's; borrowed until sent */
-	const char *const *fields; /* "Name: value" lines as sent, NULL ends */
-	struct span body;      /* borrowed until the result is out */
+	const struct http_target *target;
+	const char *own_fields[HTTP_MAX_OWN_FIELDS]; /* of this request, sent
+	                                              * first; NULL: none */
+	struct span body;
 	int64_t connect_ms, total_ms; /* limits */
-	void *user;            /* comes back in the result */
+	void *user;                   /* comes back in the result */
 };
 
 struct http_result {
@@ -44,10 +59,11 @@ struct http; /* the exchanges under way and the idle connections */
 struct http_options {
 	size_t max_connections;      /* kept open, in all */
 	const char *ca_file;         /* NULL: the system's */
-	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL ends */
+	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL
+	                                * ends; NULL: none */
 };
 
-/* NULL with the error. */
+/* NULL with the error. One at a time in a process. */
 struct http *http_open(const struct http_options *, struct error *);
 void http_close(struct http *); /* what is under way is dropped */
 
@@ -58,9 +74,9 @@ int http_send(struct http *, const struct http_request *, struct error *);
 bool http_next(struct http *, struct http_result *);
 
 /*
- * Let the exchanges move; wait until one does, one of the n descriptors is
- * ready (poll(2), revents set), or the deadline (monotonic ms; -1: none) has
- * passed. 0, or -1 with the error.
+ * Let the exchanges move; wait until one is finished, one of the n descriptors
+ * is ready (poll(2), revents set), or the deadline (monotonic ms; -1: none) has
+ * passed; it may come back earlier. 0, or -1 with the error.
  */
 struct pollfd;
 int http_wait(struct http *, struct pollfd *, size_t n, int64_t deadline_ms,

@@ -1,0 +1,240 @@
+/*
+ * Calls read from lines.
+ */
+#include "deliver/call.h"
+
+#include "base/alloc.h"
+#include "net/field.h"
+
+static const char NOT_JSON[] = "not-json";
+static const char INVALID_CALL[] = "invalid-call";
+
+/* Nodes of a call's members; 0: absent or null. */
+struct members {
+	uint32_t url, headers, body, id, event, name, webhook, traceparent, key;
+};
+
+void
+call_reader_init(struct call_reader *r)
+{
+	*r = (struct call_reader){ 0 };
+	json_init(&r->json);
+	table_init(&r->targets);
+}
+
+void
+call_reader_clear(struct call_reader *r)
+{
+	json_clear(&r->json);
+	buf_clear(&r->unwrapped);
+	buf_clear(&r->scratch);
+	table_clear(&r->targets);
+}
+
+static int
+read_json(struct call_reader *r, struct span text, struct error *e)
+{
+	struct json_error why;
+
+	if (json_read(&r->json, text.p, text.len, &why) < 0)
+		return error_set(e, "column %zu: %s", why.column, why.what);
+	return 0;
+}
+
+/*
+ * Take the text out of its string. Line breaks in it are white space (they
+ * can't stand in a string as they are) and would break a record in two.
+ */
+static int
+unwrap(struct call_reader *r, struct span *text, struct error *e)
+{
+	struct json_error why;
+	char *p;
+
+	r->unwrapped.len = 0;
+	json_add_string(&r->json, 0, &r->unwrapped);
+	for (p = r->unwrapped.p; p && p < r->unwrapped.p + r->unwrapped.len; p++)
+		if (*p == '\n' || *p == '\r')
+			*p = ' ';
+	(void)buf_room(&r->unwrapped, BUF_PAD);
+	*text = buf_bytes(&r->unwrapped);
+	if (json_read(&r->json, text->p, text->len, &why) < 0)
+		return error_set(e, "in the string: column %zu: %s",
+		    why.column, why.what);
+	return 0;
+}
+
+static uint32_t
+member(const struct json *j, const char *name)
+{
+	uint32_t i = json_get(j, 0, span_of(name));
+
+	return i && json_kind(j, i) != JSON_NULL ? i : 0;
+}
+
+static int
+need_string(const struct json *j, uint32_t i, const char *name,
+    struct error *e)
+{
+	if (i && json_kind(j, i) != JSON_STRING)
+		return error_set(e, "/%s: is %s, not a string", name,
+		    json_kind_name(json_kind(j, i)));
+	return 0;
+}
+
+static int
+check_headers(const struct json *j, uint32_t headers, struct error *e)
+{
+	uint32_t k;
+
+	if (!headers)
+		return error_set(e, "/headers: missing or null");
+	if (json_kind(j, headers) != JSON_OBJECT)
+		return error_set(e, "/headers: is %s, not an object",
+		    json_kind_name(json_kind(j, headers)));
+	for (k = headers + 1; k < json_next(j, headers); k = json_next(j, k + 1))
+		if (json_kind(j, k + 1) != JSON_STRING)
+			return error_set(e, "/headers: holds a value that is "
+			    "%s, not a string",
+			    json_kind_name(json_kind(j, k + 1)));
+	return 0;
+}
+
+static int
+find_members(const struct json *j, struct members *m, struct error *e)
+{
+	const struct {
+		const char *name;
+		uint32_t *at;
+	} strings[] = {
+		{ "url", &m->url }, { "id", &m->id }, { "event", &m->event },
+		{ "name", &m->name }, { "webhook", &m->webhook },
+		{ "traceparent", &m->traceparent }, { "key", &m->key },
+	};
+	size_t i;
+
+	if (json_kind(j, 0) != JSON_OBJECT)
+		return error_set(e, "is %s, not an object",
+		    json_kind_name(json_kind(j, 0)));
+	for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
+		*strings[i].at = member(j, strings[i].name);
+		if (need_string(j, *strings[i].at, strings[i].name, e) < 0)
+			return -1;
+	}
+	if (!m->url)
+		return error_set(e, "/url: missing or null");
+	m->headers = member(j, "headers");
+	m->body = member(j, "body");
+	return check_headers(j, m->headers, e);
+}
+
+static struct call *
+call_new(struct span text)
+{
+	struct call *c = alloc_zero(1, sizeof(*c) + text.len);
+
+	memcpy(c->bytes, text.p, text.len);
+	c->text = (struct span){ c->bytes, text.len };
+	return c;
+}
+
+/* The member's bytes in the call's own copy of the text. */
+static struct span
+own_span(const struct call *c, const struct json *j, uint32_t i)
+{
+	if (!i)
+		return (struct span){ "", 0 };
+	return (struct span){ c->bytes + json_at(j, i)->pos,
+		json_at(j, i)->len };
+}
+
+static int
+take_traceparent(struct call_reader *r, struct call *c, uint32_t i,
+    struct error *e)
+{
+	struct span value;
+	struct buf line = { 0 };
+
+	if (!i)
+		return 0;
+	value = json_string(&r->json, i, &r->scratch);
+	if (field_check(SPAN("traceparent"), value, e) < 0)
+		return -1;
+	field_put(&line, SPAN("traceparent"), value);
+	c->traceparent = alloc_copy(line.p, line.len);
+	buf_clear(&line);
+	return 0;
+}
+
+/* A webhook's id; only an escaped one needs bytes of its own. */
+static int
+take_webhook(struct call_reader *r, struct call *c, uint32_t i,
+    struct error *e)
+{
+	struct span id = { c->webhook.p + 1, c->webhook.len - 2 };
+
+	if (json_at(&r->json, i)->escaped) {
+		id = json_string(&r->json, i, &r->scratch);
+		c->own_id = alloc_copy(id.p, id.len);
+		id.p = c->own_id;
+	}
+	if (id.len == 0 || id.len > WEBHOOK_ID_BYTES)
+		return error_set(e, "/webhook: must have 1 to %d bytes",
+		    WEBHOOK_ID_BYTES);
+	c->webhook_id = id;
+	return 0;
+}
+
+static int
+fill(struct call_reader *r, struct call *c, const struct members *m,
+    struct error *e)
+{
+	const struct json *j = &r->json;
+
+	c->body = m->body ? own_span(c, j, m->body) : SPAN("{}");
+	c->id = own_span(c, j, m->id);
+	c->event = own_span(c, j, m->event);
+	c->name = own_span(c, j, m->name);
+	c->webhook = own_span(c, j, m->webhook);
+	if (take_traceparent(r, c, m->traceparent, e) < 0)
+		return -1;
+	if (m->webhook)
+		return take_webhook(r, c, m->webhook, e);
+	c->target = target_of_call(&r->targets, j, m->url, m->headers, e);
+	return c->target ? 0 : -1;
+}
+
+struct call *
+call_read(struct call_reader *r, struct span line, const char **reason,
+    struct error *e)
+{
+	struct members m = { 0 };
+	struct span text = line;
+	struct call *c;
+
+	*reason = NOT_JSON;
+	if (read_json(r, text, e) < 0)
+		return NULL;
+	if (json_kind(&r->json, 0) == JSON_STRING && unwrap(r, &text, e) < 0)
+		return NULL;
+	*reason = INVALID_CALL;
+	if (find_members(&r->json, &m, e) < 0)
+		return NULL;
+	c = call_new(text);
+	if (fill(r, c, &m, e) < 0) {
+		call_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void
+call_free(struct call *c)
+{
+	if (!c)
+		return;
+	target_release(c->target);
+	free(c->own_id);
+	free(c->traceparent);
+	free(c);
+}

@@ -1,0 +1,56 @@
+/*
+ * A call: one POST to be made, read from its line (DESIGN.md section 2). It
+ * holds the line's bytes once; all else are spans into them.
+ */
+#ifndef DELIVER_CALL_H
+#define DELIVER_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/span.h"
+#include "deliver/target.h"
+#include "json/reader.h"
+
+struct lane;
+
+struct call {
+	struct call *next, *prev; /* in its lane, or under way */
+	struct lane *lane;
+	struct target *target; /* of a bare call; of others while under way */
+	const char *file;      /* where it was read, for diagnostics */
+	uint64_t line;
+	int64_t due_ms;   /* of the next attempt */
+	unsigned attempt; /* how many were begun */
+	struct span text; /* the call as it came */
+	struct span body; /* JSON, as sent */
+	/* JSON strings with their quotes; empty: absent. */
+	struct span id, event, name, webhook;
+	struct span webhook_id; /* decoded; empty: goes to its own url */
+	char *own_id;           /* what it points to if that was escaped */
+	char *traceparent;      /* the field as sent; NULL: none */
+	char bytes[];
+};
+
+struct call_reader {
+	struct json json;
+	struct buf unwrapped, scratch;
+	struct table targets; /* of the bare calls that are held */
+};
+
+void call_reader_init(struct call_reader *);
+void call_reader_clear(struct call_reader *); /* after all calls are freed */
+
+/*
+ * Read a line, behind which BUF_PAD bytes are readable. A line that is a JSON
+ * string holding JSON is unwrapped once. NULL with the reason code of the
+ * reject and the error.
+ */
+struct call *call_read(struct call_reader *, struct span line,
+    const char **reason, struct error *);
+void call_free(struct call *);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * The sender: calls in, attempts out, by turns of the lanes, tried again as
+ * the schedule says, until each is settled. It works from memory; it reads no
+ * input and writes no output: the caller runs the loop
+ *
+ *	sender_add … sender_start, http_wait until sender_deadline,
+ *	sender_collect
+ *
+ * and hears of every result through `report`.
+ */
+#ifndef DELIVER_SENDER_H
+#define DELIVER_SENDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "deliver/call.h"
+#include "deliver/lane.h"
+#include "deliver/result.h"
+#include "deliver/schedule.h"
+#include "deliver/timer.h"
+#include "net/http.h"
+#include "store/registry.h"
+
+struct sender_options {
+	size_t concurrency;  /* requests in flight, in all */
+	size_t per_webhook;  /* 0: three times what is left free */
+	int64_t connect_ms, total_ms;
+	enum retry_policy policy;   /* where the webhook has none */
+	struct schedule schedule;   /* waits_ms NULL: schedule_quick */
+};
+
+struct sender {
+	struct sender_options options;
+	struct http *http;               /* borrowed */
+	const struct registry *registry; /* borrowed; NULL: no webhooks */
+	void (*report)(void *ctx, const struct result *);
+	void *ctx;
+	struct lanes lanes;
+	struct timers timers;
+	struct call *flying; /* attempts under way */
+	size_t in_flight;
+	size_t n_calls, n_bytes; /* unsettled */
+	bool stopping;           /* no new attempts */
+	uint32_t dice;
+};
+
+/* All fields that are borrowed, options, report and ctx are set already. */
+void sender_init(struct sender *);
+void sender_clear(struct sender *); /* nothing may be unsettled */
+
+/* Take over a call. One with a webhook needs a registry. */
+void sender_add(struct sender *, struct call *);
+
+/* Begin the attempts that are due and may fly. 0, or -1 with the error. */
+int sender_start(struct sender *, int64_t now_ms, struct error *);
+
+/* Take what http has finished. How many there were. */
+size_t sender_collect(struct sender *, int64_t now_ms);
+
+/* When the next waiting call is due (monotonic ms); -1: none waits. */
+int64_t sender_deadline(const struct sender *);
+
+/*
+ * No new attempts: what is not under way ends dead, aborted; and so does what
+ * is and would be tried again.
+ */
+void sender_stop(struct sender *);
+
+/* What is under way ends dead, aborted, too. http_close must follow. */
+void sender_abandon(struct sender *);
+
+#endif
