@@ -5,31 +5,51 @@
  * An event looks up one group for each pivot attribute in use; where its
  * payload lacks that attribute, all webhooks with that pivot are candidates.
  * What remains of the tests is done on the candidates.
+ *
+ * A group is known by a keyed 64-bit hash alone, so a look-up costs one line
+ * of cache however large the registry is: values are compared in the last test
+ * anyway.
  */
 #include "event/route.h"
+
+#include <sys/random.h>
 
 #include "base/alloc.h"
 #include "json/siphash.h"
 #include "json/write.h"
 #include "net/digest.h"
 
-enum { NONE = UINT32_MAX, CALL_ID_DIGITS = 32 };
+enum {
+	CALL_ID_DIGITS = 32,
+};
 
-/* Webhooks (indexes) with the same topic, pivot and value. */
+#define NONE UINT32_MAX
+/* Set in a key: its group with all values together. */
+#define ANY_VALUE ((uint32_t)1 << 31)
+
+
 struct group {
-	uint32_t topic, key;
-	struct span value;
-	bool whole;     /* all values of that key together */
-	uint32_t *list;
-	size_t n, cap;
-	size_t rivals;  /* how many could have been here */
+	uint64_t hash;  /* of topic, key, value; 0: a free slot */
+	uint32_t n;     /* webhooks; while building: rivals that could be here */
+	uint32_t first; /* in lists; of a single one: the webhook itself */
+};
+
+/* What a candidate's last test and its call need, side by side. */
+struct target {
+	const struct pair *attributes;
+	uint32_t n_attributes;
+	uint32_t first_key; /* in attribute_keys */
+	struct span call_head;
 };
 
 struct topic { /* a public event of the catalog */
 	uint32_t *pivots; /* keys in use as pivots */
 	size_t n_pivots, cap_pivots;
-	uint32_t plain;   /* group of those without any attribute; NONE */
 	uint32_t last;    /* the last webhook added + 1: no doubles */
+};
+
+struct placement { /* while building */
+	uint32_t group, webhook;
 };
 
 struct member { /* of the payload at hand */
@@ -40,33 +60,33 @@ struct member { /* of the payload at hand */
 struct route {
 	const struct catalog *catalog;
 	const struct webhooks *webhooks;
-	struct topic *topics; /* as catalog->events */
-	struct group *groups;
-	size_t n_groups, cap_groups;
-	uint32_t *group_slots; /* hash table of group + 1 */
-	size_t n_group_slots;
+	struct target *targets; /* as webhooks->list */
+	struct topic *topics;   /* as catalog->events */
+	struct group *groups;   /* a hash table */
+	size_t n_groups;        /* its size, a power of two */
+	uint32_t *lists;        /* the groups' webhooks */
+	uint64_t seed[2];
 	struct span *keys; /* distinct attribute names */
 	size_t n_keys, cap_keys;
 	uint32_t *key_slots; /* hash table of key + 1 */
 	size_t n_key_slots;
 	uint32_t *attribute_keys; /* of all webhooks, one after the other */
-	uint32_t *first_attribute; /* a webhook's first in attribute_keys */
 	uint32_t *values; /* key -> node of the payload's member, 0: none */
 	struct member *members;
 	size_t n_members, cap_members;
 	uint32_t *matches;
 	size_t n_matches, cap_matches;
 	struct buf scratch;
+	struct placement *placements; /* while building */
+	size_t n_placements, cap_placements, n_pairs;
 };
-
-static const uint64_t no_seed[2]; /* the tables hold the registry's words */
 
 static size_t
 table_size(size_t n)
 {
 	size_t size = 16;
 
-	while (size < n * 2)
+	while (size < n + n / 2)
 		size *= 2;
 	return size;
 }
@@ -75,7 +95,7 @@ static uint32_t
 find_key(const struct route *r, struct span name, size_t *slot)
 {
 	size_t mask = r->n_key_slots - 1;
-	size_t h = (size_t)siphash13(no_seed, name.p, name.len) & mask;
+	size_t h = (size_t)siphash13(r->seed, name.p, name.len) & mask;
 
 	for (; r->key_slots[h]; h = (h + 1) & mask)
 		if (span_eq(r->keys[r->key_slots[h] - 1], name))
@@ -97,9 +117,14 @@ build_keys(struct route *r)
 	r->n_key_slots = table_size(total);
 	r->key_slots = alloc_zero(r->n_key_slots, sizeof(*r->key_slots));
 	r->attribute_keys = alloc_zero(total, sizeof(*r->attribute_keys));
-	r->first_attribute = alloc_zero(all->n, sizeof(*r->first_attribute));
+	r->targets = alloc_zero(all->n, sizeof(*r->targets));
 	for (i = 0; i < all->n; i++) {
-		r->first_attribute[i] = (uint32_t)at;
+		r->targets[i] = (struct target){
+			.attributes = all->list[i].attributes,
+			.n_attributes = (uint32_t)all->list[i].n_attributes,
+			.first_key = (uint32_t)at,
+			.call_head = all->list[i].call_head,
+		};
 		for (a = 0; a < all->list[i].n_attributes; a++) {
 			struct span name = all->list[i].attributes[a].name;
 			size_t slot;
@@ -119,77 +144,26 @@ build_keys(struct route *r)
 }
 
 static uint64_t
-group_hash(uint32_t topic, uint32_t key, bool whole, struct span value)
-{
-	uint64_t seed[2] = { topic, (uint64_t)key << 1 | whole };
-
-	return siphash13(seed, value.p, value.len);
-}
-
-static uint32_t
-find_group(const struct route *r, uint32_t topic, uint32_t key, bool whole,
-    struct span value, size_t *slot)
-{
-	size_t mask = r->n_group_slots - 1;
-	size_t h = (size_t)group_hash(topic, key, whole, value) & mask;
-
-	for (; r->group_slots[h]; h = (h + 1) & mask) {
-		const struct group *g = &r->groups[r->group_slots[h] - 1];
-
-		if (g->topic == topic && g->key == key && g->whole == whole &&
-		    span_eq(g->value, value))
-			break;
-	}
-	if (slot)
-		*slot = h;
-	return r->group_slots[h] ? r->group_slots[h] - 1 : NONE;
-}
-
-static void
-grow_group_slots(struct route *r)
-{
-	size_t i, slot;
-
-	free(r->group_slots);
-	r->n_group_slots = table_size(r->n_groups * 2 + 8);
-	r->group_slots = alloc_zero(r->n_group_slots,
-	    sizeof(*r->group_slots));
-	for (i = 0; i < r->n_groups; i++) {
-		const struct group *g = &r->groups[i];
-
-		find_group(r, g->topic, g->key, g->whole, g->value, &slot);
-		r->group_slots[slot] = (uint32_t)i + 1;
-	}
-}
-
-static uint32_t
-add_group(struct route *r, uint32_t topic, uint32_t key, bool whole,
+group_hash(const struct route *r, uint32_t topic, uint32_t key,
     struct span value)
 {
-	size_t slot;
-	uint32_t g;
+	uint64_t seed[2] = { r->seed[0] ^ topic,
+		r->seed[1] ^ key };
 
-	if ((r->n_groups + 1) * 2 > r->n_group_slots)
-		grow_group_slots(r);
-	g = find_group(r, topic, key, whole, value, &slot);
-	if (g != NONE)
-		return g;
-	r->groups = alloc_grow(r->groups, &r->cap_groups, r->n_groups + 1,
-	    sizeof(*r->groups));
-	g = (uint32_t)r->n_groups++;
-	r->groups[g] = (struct group){ .topic = topic, .key = key,
-		.whole = whole, .value = value };
-	r->group_slots[slot] = g + 1;
-	return g;
+	return siphash13(seed, value.p, value.len) | 1;
 }
 
-static void
-add_to_group(struct route *r, uint32_t group, uint32_t webhook)
+/* The slot where the group is or would be. */
+static uint32_t
+find_group(const struct route *r, uint32_t topic, uint32_t key,
+    struct span value)
 {
-	struct group *g = &r->groups[group];
+	uint64_t hash = group_hash(r, topic, key, value);
+	size_t mask = r->n_groups - 1, at = (size_t)(hash >> 1) & mask;
 
-	g->list = alloc_grow(g->list, &g->cap, g->n + 1, sizeof(*g->list));
-	g->list[g->n++] = webhook;
+	while (r->groups[at].hash && r->groups[at].hash != hash)
+		at = (at + 1) & mask;
+	return (uint32_t)at;
 }
 
 static bool
@@ -220,62 +194,107 @@ is_eligible(const struct catalog_event *ev, const struct webhook *w)
 	return true;
 }
 
-/* First pass: count for each group that the webhook could be in. */
+/* First pass: an upper bound of the number of groups. */
+static void
+count_pairs(struct route *r, uint32_t topic, uint32_t webhook)
+{
+	size_t required = r->catalog->events[topic].n_required;
+
+	r->n_pairs += required ? required : r->targets[webhook].n_attributes;
+}
+
+/* Second pass: count for each group the webhooks that could be in it. */
 static void
 count_rivals(struct route *r, uint32_t topic, uint32_t webhook)
 {
-	const struct webhook *w = &r->webhooks->list[webhook];
+	const struct target *t = &r->targets[webhook];
 	const struct catalog_event *ev = &r->catalog->events[topic];
-	const uint32_t *keys = r->attribute_keys + r->first_attribute[webhook];
 	size_t a;
 
-	for (a = 0; a < w->n_attributes; a++) {
-		uint32_t g;
+	for (a = 0; a < t->n_attributes; a++) {
+		struct span value = t->attributes[a].value;
+		uint32_t key = r->attribute_keys[t->first_key + a], g;
 
-		if (ev->n_required && !is_required(ev, w->attributes[a].name))
+		if (ev->n_required && !is_required(ev, t->attributes[a].name))
 			continue;
-		g = add_group(r, topic, keys[a], false,
-		    w->attributes[a].value);
-		r->groups[g].rivals++;
+		g = find_group(r, topic, key, value);
+		r->groups[g].hash = group_hash(r, topic, key, value);
+		r->groups[g].n++;
 	}
 }
 
-/* Second pass: into the group with the fewest rivals. */
+static void
+add_placement(struct route *r, uint32_t topic, uint32_t key, struct span value,
+    uint32_t webhook)
+{
+	uint32_t g = find_group(r, topic, key, value);
+
+	r->groups[g].hash = group_hash(r, topic, key, value);
+	r->placements = alloc_grow(r->placements, &r->cap_placements,
+	    r->n_placements + 1, sizeof(*r->placements));
+	r->placements[r->n_placements++] = (struct placement){ g, webhook };
+}
+
+/* Third pass: into the group with the fewest rivals, and its key's whole. */
 static void
 place(struct route *r, uint32_t topic, uint32_t webhook)
 {
-	const struct webhook *w = &r->webhooks->list[webhook];
-	const uint32_t *keys = r->attribute_keys + r->first_attribute[webhook];
+	const struct target *w = &r->targets[webhook];
 	struct topic *t = &r->topics[topic];
-	uint32_t best = NONE;
+	uint32_t best = NONE, fewest = NONE, key;
 	size_t a, i;
 
 	for (a = 0; a < w->n_attributes; a++) {
-		uint32_t g = find_group(r, topic, keys[a], false,
-		    w->attributes[a].value, NULL);
+		const struct group *g = &r->groups[find_group(r, topic,
+		    r->attribute_keys[w->first_key + a],
+		    w->attributes[a].value)];
 
-		if (g != NONE && (best == NONE ||
-		    r->groups[g].rivals < r->groups[best].rivals))
-			best = g;
+		if (g->hash && g->n < fewest) {
+			best = (uint32_t)a;
+			fewest = g->n;
+		}
 	}
-	if (best == NONE) {
-		if (t->plain == NONE)
-			t->plain = add_group(r, topic, NONE, true,
-			    (struct span){ 0 });
-		add_to_group(r, t->plain, webhook);
+	key = best == NONE ? NONE : r->attribute_keys[w->first_key + best];
+	add_placement(r, topic, key | ANY_VALUE, (struct span){ 0 }, webhook);
+	if (best == NONE)
 		return;
-	}
-	add_to_group(r, best, webhook);
-	for (i = 0; i < t->n_pivots; i++)
-		if (t->pivots[i] == r->groups[best].key)
-			break;
+	add_placement(r, topic, key, w->attributes[best].value, webhook);
+	for (i = 0; i < t->n_pivots && t->pivots[i] != key; i++)
+		;
 	if (i == t->n_pivots) {
 		t->pivots = alloc_grow(t->pivots, &t->cap_pivots, i + 1,
 		    sizeof(*t->pivots));
-		t->pivots[t->n_pivots++] = r->groups[best].key;
+		t->pivots[t->n_pivots++] = key;
 	}
-	add_to_group(r, add_group(r, topic, r->groups[best].key, true,
-	    (struct span){ 0 }), webhook);
+}
+
+/* Turn the placements into one list after the other. */
+static void
+build_lists(struct route *r)
+{
+	uint32_t at = 0;
+	size_t i;
+
+	r->lists = alloc_zero(r->n_placements, sizeof(*r->lists));
+	for (i = 0; i < r->n_groups; i++)
+		r->groups[i].n = 0;
+	for (i = 0; i < r->n_placements; i++)
+		r->groups[r->placements[i].group].n++;
+	for (i = 0; i < r->n_groups; i++) {
+		r->groups[i].first = at;
+		at += r->groups[i].n;
+		r->groups[i].n = 0;
+	}
+	for (i = 0; i < r->n_placements; i++) {
+		struct group *g = &r->groups[r->placements[i].group];
+
+		r->lists[g->first + g->n++] = r->placements[i].webhook;
+	}
+	for (i = 0; i < r->n_groups; i++)
+		if (r->groups[i].n == 1)
+			r->groups[i].first = r->lists[r->groups[i].first];
+	free(r->placements);
+	r->placements = NULL;
 }
 
 typedef void pass(struct route *, uint32_t topic, uint32_t webhook);
@@ -331,17 +350,20 @@ struct route *
 route_new(const struct catalog *c, const struct webhooks *w)
 {
 	struct route *r = alloc_zero(1, sizeof(*r));
-	size_t i;
 
 	r->catalog = c;
 	r->webhooks = w;
+	if (getrandom(r->seed, sizeof(r->seed), GRND_NONBLOCK) < 0)
+		r->seed[0] = r->seed[1] = 0;
 	r->topics = alloc_zero(c->n, sizeof(*r->topics));
-	for (i = 0; i < c->n; i++)
-		r->topics[i].plain = NONE;
 	build_keys(r);
-	grow_group_slots(r);
+	each_subscription(r, count_pairs);
+	/* And for each event one of each key's whole, one without any. */
+	r->n_groups = table_size(r->n_pairs + c->n * (r->n_keys + 1));
+	r->groups = alloc_zero(r->n_groups, sizeof(*r->groups));
 	each_subscription(r, count_rivals);
 	each_subscription(r, place);
+	build_lists(r);
 	return r;
 }
 
@@ -354,15 +376,13 @@ route_free(struct route *r)
 		return;
 	for (i = 0; i < r->catalog->n; i++)
 		free(r->topics[i].pivots);
-	for (i = 0; i < r->n_groups; i++)
-		free(r->groups[i].list);
 	free(r->topics);
+	free(r->targets);
 	free(r->groups);
-	free(r->group_slots);
+	free(r->lists);
 	free(r->keys);
 	free(r->key_slots);
 	free(r->attribute_keys);
-	free(r->first_attribute);
 	free(r->values);
 	free(r->members);
 	free(r->matches);
@@ -400,33 +420,34 @@ index_payload(struct route *r, const struct json *j, uint32_t payload)
 static bool
 is_equal(const struct route *r, const struct json *j, uint32_t webhook)
 {
-	const struct webhook *w = &r->webhooks->list[webhook];
-	const uint32_t *keys = r->attribute_keys + r->first_attribute[webhook];
+	const struct target *t = &r->targets[webhook];
+	const uint32_t *keys = r->attribute_keys + t->first_key;
 	size_t a;
 
-	for (a = 0; a < w->n_attributes; a++) {
+	for (a = 0; a < t->n_attributes; a++) {
 		uint32_t value = r->values[keys[a]];
 
-		if (value && !json_string_is(j, value, w->attributes[a].value))
+		if (value && !json_string_is(j, value, t->attributes[a].value))
 			return false;
 	}
 	return true;
 }
 
 static void
-take_matches(struct route *r, const struct json *j, uint32_t group)
+take_matches(struct route *r, const struct json *j, uint32_t topic,
+    uint32_t key, struct span value)
 {
-	const struct group *g;
+	const struct group *g = &r->groups[find_group(r, topic, key, value)];
+	const uint32_t *list = g->n == 1 ? &g->first : r->lists + g->first;
 	size_t i;
 
-	if (group == NONE)
+	if (!g->hash)
 		return;
-	g = &r->groups[group];
 	r->matches = alloc_grow(r->matches, &r->cap_matches,
 	    r->n_matches + g->n, sizeof(*r->matches));
 	for (i = 0; i < g->n; i++)
-		if (is_equal(r, j, g->list[i]))
-			r->matches[r->n_matches++] = g->list[i];
+		if (is_equal(r, j, list[i]))
+			r->matches[r->n_matches++] = list[i];
 }
 
 static int
@@ -448,16 +469,16 @@ route_match(struct route *r, const struct event *ev,
 
 	index_payload(r, j, payload);
 	r->n_matches = 0;
-	take_matches(r, j, t->plain);
+	take_matches(r, j, topic, NONE, (struct span){ 0 });
 	for (i = 0; i < t->n_pivots; i++) {
 		uint32_t key = t->pivots[i], value = r->values[key];
 
 		if (!value)
-			take_matches(r, j, find_group(r, topic, key, true,
-			    (struct span){ 0 }, NULL));
+			take_matches(r, j, topic, key | ANY_VALUE,
+			    (struct span){ 0 });
 		else if (json_kind(j, value) == JSON_STRING)
-			take_matches(r, j, find_group(r, topic, key, false,
-			    json_string(j, value, &r->scratch), NULL));
+			take_matches(r, j, topic, key,
+			    json_string(j, value, &r->scratch));
 	}
 	if (r->n_matches > 1)
 		qsort(r->matches, r->n_matches, sizeof(*r->matches), by_index);
@@ -489,10 +510,11 @@ put_call_id(struct route *r, const struct webhook *w, const struct event *ev,
 static bool
 has_key(const struct route *r, uint32_t webhook, uint32_t key)
 {
-	const uint32_t *keys = r->attribute_keys + r->first_attribute[webhook];
+	const struct target *t = &r->targets[webhook];
+	const uint32_t *keys = r->attribute_keys + t->first_key;
 	size_t i;
 
-	for (i = 0; i < r->webhooks->list[webhook].n_attributes; i++)
+	for (i = 0; i < t->n_attributes; i++)
 		if (keys[i] == key)
 			return true;
 	return false;
@@ -529,13 +551,12 @@ void
 route_put_call(struct route *r, uint32_t webhook, const struct event *ev,
     struct buf *b)
 {
-	const struct webhook *w = &r->webhooks->list[webhook];
 	uint32_t payload;
 	const struct json *j = event_payload(ev, &payload);
 
-	buf_span(b, w->call_head);
+	buf_span(b, r->targets[webhook].call_head);
 	if (ev->id_text.len)
-		put_call_id(r, w, ev, b);
+		put_call_id(r, &r->webhooks->list[webhook], ev, b);
 	buf_puts(b, ",\"name\":");
 	buf_span(b, json_bytes(&ev->json, ev->name_node));
 	if (ev->traceparent) {
