@@ -609,6 +609,34 @@ webhooks_find(const struct webhooks *all, struct span id)
 	return *slot ? &all->list[*slot - 1] : NULL;
 }
 
+bool
+webhook_subscribes(const struct webhook *w, struct span name)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->n_subscriptions; i++) {
+		struct span s = w->subscriptions[i];
+
+		if (span_eq(s, name))
+			return true;
+		if (s.len && s.p[s.len - 1] == '*' && name.len >= s.len - 1 &&
+		    memcmp(s.p, name.p, s.len - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+webhook_knows(struct span member)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (span_eq(member, span_of(members[i].name)))
+			return true;
+	return false;
+}
+
 static void
 put_seconds(struct buf *b, const char *name, int32_t ms)
 {
@@ -639,7 +667,8 @@ void
 webhook_put_json(const struct webhook *w, struct buf *b)
 {
 	buf_putc(b, '{');
-	json_put_member(b, "id", w->id);
+	if (w->id.len)
+		json_put_member(b, "id", w->id);
 	json_put_member(b, "url", w->url);
 	if (w->description.len)
 		json_put_member(b, "description", w->description);

@@ -100,9 +100,15 @@ int webhooks_read(struct webhooks *, struct span text, struct buf *reasons);
 /* The one with this id, or NULL. After webhooks_finish, in constant time. */
 const struct webhook *webhooks_find(const struct webhooks *, struct span id);
 
+/* Is it subscribed to this public event, by name or by "prefix*"? */
+bool webhook_subscribes(const struct webhook *, struct span name);
+
+/* Is this the name of a member that means something (or is refused)? */
+bool webhook_knows(struct span member);
+
 /*
  * Add its canonical JSON: compact, members in the documented order, absent and
- * empty ones left out. What hook-admin stores and shows; with its headers.
+ * empty ones left out (an empty id too). What hook-admin stores and shows; with its headers.
  */
 void webhook_put_json(const struct webhook *, struct buf *);
 

@@ -1,0 +1,493 @@
+/*
+ * The commands that are about the catalog: the documented list, and the proof
+ * that schemas, maps, examples and subscriptions hold together.
+ */
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "cmd/admin.h"
+#include "event/catalog.h"
+#include "event/event.h"
+#include "event/jq.h"
+#include "event/map.h"
+#include "json/write.h"
+
+/* libjq reads the environment itself: $ENV, and HOME for ~/.jq. */
+extern char **environ;
+
+static const char public_head[] =
+    "## Public Events\n"
+    "\n"
+    "List of all Public Events emitted to registered webhooks\n";
+
+static const char non_public_head[] =
+    "## NonPublic Events\n"
+    "\n"
+    "List of all Non-Public Events received by the application. These are "
+    "the events that are accepted by the dispatcher, but will be then "
+    "re-mapped into public events.\n";
+
+static const char table_head[] =
+    "\n"
+    "| Event | Payload | Description | Required attributes |\n"
+    "| --- | --- | --- | --- |\n";
+
+struct check {
+	struct admin *admin;
+	struct catalog catalog;
+	struct registry registry;
+	struct map *map;
+	struct event event;
+	struct fault fault;
+	struct buf line, out;
+	bool has_registry;
+};
+
+/* Text in a cell of a markdown table. */
+static void
+put_text(struct buf *b, struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		if (s.p[i] == '|')
+			buf_putc(b, '\\');
+		buf_putc(b, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
+	}
+}
+
+static void
+put_code(struct buf *b, struct span s)
+{
+	buf_putc(b, '`');
+	put_text(b, s);
+	buf_putc(b, '`');
+}
+
+/* "`name`: description" for each property of the payload's schema. */
+static void
+put_payload(struct buf *b, const struct catalog_event *ev)
+{
+	struct buf scratch = { 0 };
+	struct json_error e;
+	struct json j;
+	uint32_t list = 0, k, text;
+	bool first = true;
+
+	json_init(&j);
+	if (json_read(&j, ev->payload.p, ev->payload.len, &e) == 0 &&
+	    json_kind(&j, 0) == JSON_OBJECT)
+		list = json_get(&j, 0, SPAN("properties"));
+	for (k = list + 1; list && k < json_next(&j, list);
+	    k = json_next(&j, k + 1)) {
+		if (!first)
+			buf_puts(b, ", ");
+		first = false;
+		put_code(b, json_string(&j, k, &scratch));
+		text = json_kind(&j, k + 1) == JSON_OBJECT ?
+		    json_get(&j, k + 1, SPAN("description")) : 0;
+		if (text) {
+			buf_puts(b, ": ");
+			put_text(b, json_string(&j, text, &scratch));
+		}
+	}
+	if (first)
+		buf_putc(b, '-');
+	json_clear(&j);
+	buf_clear(&scratch);
+}
+
+static void
+put_row(struct buf *b, const struct catalog_event *ev)
+{
+	size_t i;
+
+	buf_puts(b, "| ");
+	put_code(b, ev->name);
+	buf_puts(b, " | ");
+	put_payload(b, ev);
+	buf_puts(b, ev->deprecated ? " | **Deprecated.** " : " | ");
+	put_text(b, ev->description);
+	buf_puts(b, " | ");
+	for (i = 0; i < ev->n_required; i++) {
+		if (i)
+			buf_puts(b, ", ");
+		put_code(b, ev->required[i]);
+	}
+	if (ev->n_required == 0)
+		buf_putc(b, '-');
+	buf_puts(b, " |");
+}
+
+static void
+put_table(struct out *out, const struct catalog *c, bool public)
+{
+	size_t i;
+
+	buf_puts(&out->buf, public ? public_head : non_public_head);
+	buf_puts(&out->buf, table_head);
+	for (i = 0; i < c->n; i++) {
+		if (c->events[i].public != public)
+			continue;
+		put_row(&out->buf, &c->events[i]);
+		(void)out_end_line(out);
+	}
+}
+
+/* JSON of a file, on one line: line ends there are white space. */
+static void
+put_compact(struct buf *b, struct span json)
+{
+	bool in_string = false;
+	size_t i;
+
+	for (i = 0; i < json.len; i++) {
+		char c = json.p[i];
+
+		if (in_string && c == '\\')
+			buf_putc(b, json.p[i++]);
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && memchr(" \t\r\n", c, 4))
+			continue;
+		buf_putc(b, json.p[i]);
+	}
+}
+
+static void
+put_record(struct out *out, const struct catalog_event *ev)
+{
+	struct buf *b = &out->buf;
+	size_t i;
+
+	buf_putc(b, '{');
+	json_put_member(b, "name", ev->name);
+	json_put_member_bool(b, "public", ev->public);
+	json_put_member(b, "description", ev->description);
+	json_put_name(b, "payload");
+	put_compact(b, ev->payload);
+	if (ev->map)
+		json_put_member(b, "map", span_of(ev->map));
+	json_put_name(b, "required_attributes");
+	buf_putc(b, '[');
+	for (i = 0; i < ev->n_required; i++) {
+		if (i)
+			buf_putc(b, ',');
+		json_put_string(b, ev->required[i]);
+	}
+	buf_putc(b, ']');
+	if (ev->deprecated)
+		json_put_member_bool(b, "deprecated", true);
+	buf_putc(b, '}');
+	(void)out_end_line(out);
+}
+
+/* Returns whether it loaded; the reasons were said. */
+static bool
+load_catalog(const struct admin *a, struct catalog *c)
+{
+	struct buf reasons = { 0 };
+	int r = catalog_open(c, a->catalog_dir, &reasons);
+
+	if (r != 0)
+		admin_say(a, DIAG_ERROR, "catalog", buf_bytes(&reasons));
+	buf_clear(&reasons);
+	return r == 0;
+}
+
+void
+admin_events(struct admin *a)
+{
+	struct out *out = &a->stage.out;
+	bool markdown = a->given & ADMIN_BIT(ADMIN_MARKDOWN);
+	struct catalog c;
+	size_t i;
+
+	if (markdown && a->given & ADMIN_BIT(ADMIN_JSON))
+		admin_misuse(a, "events: --json or --markdown, not both");
+	if (!load_catalog(a, &c))
+		exit(EX_SETUP);
+	if (markdown || admin_wants_table(a)) {
+		put_table(out, &c, true);
+		(void)out_line(out, SPAN(""));
+		put_table(out, &c, false);
+	} else {
+		for (i = 0; i < c.n; i++)
+			put_record(out, &c.events[i]);
+	}
+	catalog_close(&c);
+}
+
+static void
+say_fault(struct check *c, const char *where, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+say_fault(struct check *c, const char *where, const char *fmt, ...)
+{
+	struct buf b = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	diag_print(&c->admin->stage.diag, DIAG_ERROR, "%s: %s", where,
+	    buf_str(&b));
+	buf_clear(&b);
+	c->admin->stage.code = EX_SETUP;
+}
+
+/* A webhook that has every attribute which a public event requires. */
+static void
+put_sample(const struct catalog *c, struct buf *b)
+{
+	size_t i, k;
+
+	buf_puts(b, "[{\"url\":\"http://webhook.invalid/\","
+	    "\"subscriptions\":[],\"attributes\":{");
+	for (i = 0; i < c->n; i++)
+		for (k = 0; k < c->events[i].n_required; k++) {
+			if (b->p[b->len - 1] != '{')
+				buf_putc(b, ',');
+			json_put_string(b, c->events[i].required[k]);
+			buf_puts(b, ":\"sample\"");
+		}
+	buf_puts(b, "}}]");
+}
+
+/* Maps see the registry's webhooks, or a sample if there are none. */
+static void
+bind_webhooks(struct check *c)
+{
+	struct webhooks sample = { 0 };
+	struct buf text = { 0 }, reasons = { 0 };
+
+	c->map = map_new(&c->catalog);
+	if (c->has_registry && c->registry.webhooks.n) {
+		map_bind(c->map, &c->registry.webhooks);
+		return;
+	}
+	put_sample(&c->catalog, &text);
+	if (webhooks_read(&sample, buf_bytes(&text), &reasons) == 0)
+		map_bind(c->map, &sample);
+	webhooks_clear(&sample);
+	buf_clear(&text);
+	buf_clear(&reasons);
+}
+
+static void
+check_example(struct check *c, const struct catalog_event *ev, unsigned number,
+    struct span text)
+{
+	const struct catalog_event *entry = NULL;
+
+	c->line.len = c->out.len = 0;
+	put_compact(&c->line, text);
+	(void)buf_room(&c->line, 0);
+	if (event_read(&c->event, buf_bytes(&c->line), &c->fault) == 0)
+		entry = event_check(&c->event, &c->catalog, &c->fault);
+	if (!entry)
+		say_fault(c, ev->file, "example %u: %s", number,
+		    buf_str(&c->fault.error));
+	else if (entry != ev)
+		say_fault(c, ev->file, "example %u: of another event", number);
+	else if (!ev->public && map_event(c->map, &c->event, ev, &c->out,
+	    &c->fault) < 0)
+		say_fault(c, ev->file, "example %u: %s%s%s", number,
+		    buf_str(&c->fault.error), c->fault.detail.len ? ": " : "",
+		    buf_str(&c->fault.detail));
+}
+
+static void
+check_examples(struct check *c, const struct catalog_event *ev)
+{
+	struct json_error e;
+	struct json j;
+	unsigned number = 0;
+	uint32_t i;
+
+	if (ev->examples.len == 0)
+		return;
+	json_init(&j);
+	if (json_read(&j, ev->examples.p, ev->examples.len, &e) == 0)
+		for (i = 1; i < json_next(&j, 0); i = json_next(&j, i))
+			check_example(c, ev, ++number, json_bytes(&j, i));
+	json_clear(&j);
+}
+
+/* false and said if it does not compile. */
+static bool
+check_map(struct check *c, const struct catalog_event *ev)
+{
+	struct jq_program *program = NULL;
+	struct buf text = { 0 };
+	struct error e;
+
+	if (!ev->map)
+		return true;
+	if (catalog_read(&c->catalog, ev->map, &text, &e) == 0)
+		program = jq_program_new(buf_bytes(&text), SPAN("[]"), &e);
+	if (!program)
+		say_fault(c, ev->file, "map %s: %s", ev->map, e.text);
+	jq_program_free(program);
+	buf_clear(&text);
+	return program != NULL;
+}
+
+static void
+check_catalog(struct check *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->catalog.n; i++)
+		if (check_map(c, &c->catalog.events[i]))
+			check_examples(c, &c->catalog.events[i]);
+}
+
+static bool
+some_public(const struct catalog *c, struct span subscription)
+{
+	struct webhook w = { .subscriptions = &subscription,
+		.n_subscriptions = 1 };
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (c->events[i].public &&
+		    webhook_subscribes(&w, c->events[i].name))
+			return true;
+	return false;
+}
+
+static void
+check_subscriptions(struct check *c, const struct webhook *w)
+{
+	struct buf name = { 0 }, where = { 0 };
+	uint32_t i;
+
+	buf_printf(&where, "webhook '%.*s'", (int)w->id.len, w->id.p);
+	for (i = 0; i < w->n_subscriptions; i++) {
+		struct span s = w->subscriptions[i];
+
+		if (some_public(&c->catalog, s))
+			continue;
+		name.len = 0;
+		diag_foreign(&name, s, 64);
+		say_fault(c, buf_str(&where), "subscribed to '%s', which is "
+		    "%s", buf_str(&name), catalog_find(&c->catalog, s) ?
+		    "not public" : "no event of the catalog");
+	}
+	buf_clear(&name);
+	buf_clear(&where);
+}
+
+static bool
+has_attribute(const struct webhook *w, struct span name)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->n_attributes; i++)
+		if (span_eq(w->attributes[i].name, name))
+			return w->attributes[i].value.len != 0;
+	return false;
+}
+
+/* Allowed, but it will never be called for that event. */
+static void
+warn_attributes(struct check *c, const struct webhook *w)
+{
+	size_t i, k;
+
+	for (i = 0; i < c->catalog.n; i++) {
+		const struct catalog_event *ev = &c->catalog.events[i];
+
+		if (!ev->public || !webhook_subscribes(w, ev->name))
+			continue;
+		for (k = 0; k < ev->n_required; k++)
+			if (!has_attribute(w, ev->required[k]))
+				diag_print(&c->admin->stage.diag, DIAG_WARNING,
+				    "webhook '%.*s': never called for '%.*s': "
+				    "it has no attribute '%.*s'",
+				    (int)w->id.len, w->id.p,
+				    (int)ev->name.len, ev->name.p,
+				    (int)ev->required[k].len,
+				    ev->required[k].p);
+	}
+}
+
+static void
+warn_unknown_members(struct check *c)
+{
+	const char *path = c->admin->registry_path;
+	struct buf text = { 0 };
+	FILE *f = fopen(path, "rb");
+	size_t n;
+
+	/* A pipe was read already; SQLite registries hold none. */
+	while (f && text.len <= REGISTRY_MAX_BYTES && (n = fread(buf_room(&text,
+	    65536), 1, 65536, f)) > 0)
+		text.len += n;
+	if (f)
+		(void)fclose(f); /* only read from */
+	admin_warn_unknown(c->admin, path, buf_bytes(&text));
+	buf_clear(&text);
+}
+
+static void
+check_registry(struct check *c)
+{
+	const struct webhooks *all = &c->registry.webhooks;
+	size_t i;
+
+	warn_unknown_members(c);
+	for (i = 0; i < all->n; i++) {
+		check_subscriptions(c, &all->list[i]);
+		warn_attributes(c, &all->list[i]);
+	}
+}
+
+static void
+load_registry(struct check *c)
+{
+	const char *path = c->admin->registry_path;
+	struct buf reasons = { 0 };
+
+	if (!path || !*path)
+		return;
+	c->has_registry = registry_open(&c->registry, path, &reasons) == 0;
+	if (!c->has_registry) {
+		admin_say(c->admin, DIAG_ERROR, path, buf_bytes(&reasons));
+		c->admin->stage.code = EX_SETUP;
+	}
+	buf_clear(&reasons);
+}
+
+void
+admin_check(struct admin *a)
+{
+	static char *no_environment[] = { NULL };
+	struct check c = { .admin = a };
+	bool loaded = load_catalog(a, &c.catalog);
+
+	load_registry(&c);
+	if (loaded) {
+		environ = no_environment;
+		event_init(&c.event);
+		bind_webhooks(&c);
+		check_catalog(&c);
+		if (c.has_registry)
+			check_registry(&c);
+		map_free(c.map);
+		event_clear(&c.event);
+		fault_clear(&c.fault);
+	} else {
+		a->stage.code = EX_SETUP;
+	}
+	if (a->stage.diag.verbose && a->stage.code == EX_ALL_WELL)
+		diag_print(&a->stage.diag, DIAG_INFO, "%zu events and %zu "
+		    "webhooks are in order", c.catalog.n,
+		    c.registry.webhooks.n);
+	buf_clear(&c.line);
+	buf_clear(&c.out);
+	registry_close(&c.registry);
+	catalog_close(&c.catalog);
+}

@@ -1,0 +1,580 @@
+/*
+ * The commands that write the registry. What they write was read from JSON
+ * first, as every reader will read it: so a registry can't hold a bad webhook.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/num.h"
+#include "cmd/admin.h"
+#include "net/url.h"
+
+enum { BUSY_MS = 5000, READ_BYTES = 64 * 1024 };
+
+/* A webhook in the making: its arrays are our own, its text is borrowed. */
+struct draft {
+	const struct admin *admin;
+	struct webhook w;
+	size_t cap_subscriptions, cap_attributes, cap_headers;
+};
+
+/* The registry, open for a change, and what it held before. */
+struct change {
+	struct admin *admin;
+	struct registry_store *store;
+	struct webhooks before;
+};
+
+static _Noreturn void
+die_bad(const struct admin *a, const char *what, struct buf *reasons)
+{
+	admin_say(a, DIAG_ERROR, what, buf_bytes(reasons));
+	exit(EX_SETUP);
+}
+
+static void
+begin(struct change *c, struct admin *a, enum registry_mode mode)
+{
+	const char *path = admin_registry_path(a);
+	struct buf text = { 0 }, reasons = { 0 };
+	struct error e;
+
+	*c = (struct change){ .admin = a };
+	c->store = registry_store_open(path, mode, BUSY_MS, &e);
+	if (!c->store)
+		stage_die(&a->stage, EX_SETUP, "%s: %s", path, e.text);
+	if (registry_store_begin(c->store, &e) != 0 ||
+	    registry_store_text(c->store, &text, &e) != 0)
+		stage_die(&a->stage, EX_SYSTEM, "%s: %s", path, e.text);
+	if (webhooks_read(&c->before, buf_bytes(&text), &reasons) != 0)
+		die_bad(a, path, &reasons);
+	buf_clear(&text);
+	buf_clear(&reasons);
+}
+
+static void
+die_store(const struct change *c, const struct error *e)
+{
+	stage_die(&c->admin->stage, EX_SYSTEM, "%s: %s",
+	    c->admin->registry_path, e->text);
+}
+
+/* Make it last, unless something was wrong: then nothing has changed. */
+static void
+end(struct change *c)
+{
+	struct error e;
+
+	if (c->admin->stage.code == EX_ALL_WELL &&
+	    registry_store_commit(c->store, &e) != 0)
+		die_store(c, &e);
+	registry_store_close(c->store);
+	webhooks_clear(&c->before);
+}
+
+static void
+put(struct change *c, const struct webhook *w)
+{
+	struct error e;
+
+	if (registry_store_put(c->store, w, &e) != 0)
+		die_store(c, &e);
+}
+
+static void
+add_subscription(struct draft *d, struct span name)
+{
+	uint32_t i;
+
+	for (i = 0; i < d->w.n_subscriptions; i++)
+		if (span_eq(d->w.subscriptions[i], name))
+			return;
+	d->w.subscriptions = alloc_grow(d->w.subscriptions,
+	    &d->cap_subscriptions, i + 1, sizeof(*d->w.subscriptions));
+	d->w.subscriptions[d->w.n_subscriptions++] = name;
+}
+
+static void
+remove_subscription(struct draft *d, struct span name)
+{
+	uint32_t i, n = 0;
+
+	for (i = 0; i < d->w.n_subscriptions; i++)
+		if (!span_eq(d->w.subscriptions[i], name))
+			d->w.subscriptions[n++] = d->w.subscriptions[i];
+	if (n == d->w.n_subscriptions)
+		stage_die(&d->admin->stage, EX_SETUP,
+		    "not subscribed to '%s'", name.p);
+	d->w.n_subscriptions = n;
+}
+
+/* Header names are equal whatever their case, attributes are not. */
+static struct pair *
+find_pair(struct pair *pairs, uint32_t n, struct span name, bool fold)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct span other = pairs[i].name;
+
+		if (span_eq(other, name) || (fold && other.len == name.len &&
+		    strncasecmp(other.p, name.p, name.len) == 0))
+			return &pairs[i];
+	}
+	return NULL;
+}
+
+static void
+set_pair(struct pair **pairs, uint32_t *n, size_t *cap, struct pair new,
+    bool fold)
+{
+	struct pair *old = find_pair(*pairs, *n, new.name, fold);
+
+	if (!old) {
+		*pairs = alloc_grow(*pairs, cap, *n + 1, sizeof(**pairs));
+		old = &(*pairs)[(*n)++];
+	}
+	*old = new;
+}
+
+static void
+remove_pair(const struct draft *d, struct pair *pairs, uint32_t *n,
+    const char *name, const char *what)
+{
+	struct pair *p = find_pair(pairs, *n, span_of(name), *what == 'h');
+
+	if (!p)
+		stage_die(&d->admin->stage, EX_SETUP, "there is no %s '%s'",
+		    what, name);
+	memmove(p, p + 1, (size_t)(pairs + --*n - p) * sizeof(*p));
+}
+
+/* "K=V" or "K: V" */
+static struct pair
+split_pair(const struct draft *d, const char *option, const char *text,
+    char separator)
+{
+	const char *at = strchr(text, separator);
+	struct pair p;
+
+	if (!at || at == text)
+		admin_misuse(d->admin, "--%s '%s' is not like '%s'", option,
+		    text, separator == '=' ? "NAME=VALUE" : "Name: value");
+	p.name = (struct span){ text, (size_t)(at - text) };
+	p.value = span_of(at + 1);
+	if (separator == ':')
+		p.value = url_trim(p.value);
+	return p;
+}
+
+/* "default" takes a setting back. */
+static bool
+is_default(const char *text)
+{
+	return strcmp(text, "default") == 0;
+}
+
+static void
+set_timeout(struct draft *d, const char *text)
+{
+	int64_t ms = 0;
+
+	if (!is_default(text) && (num_duration(span_of(text),
+	    WEBHOOK_MAX_TIMEOUT_MS, &ms) != 0 || ms < 1))
+		admin_misuse(d->admin, "--timeout '%s' is no duration up to "
+		    "10min, such as 10s", text);
+	d->w.timeout_ms = (int32_t)ms;
+}
+
+static void
+set_concurrency(struct draft *d, const char *text)
+{
+	uint64_t n = 0;
+
+	if (!is_default(text) && num_u64(span_of(text), 1,
+	    WEBHOOK_MAX_CONCURRENCY, &n) != 0)
+		admin_misuse(d->admin, "--concurrency '%s' is not a number "
+		    "from 1 to 1000", text);
+	d->w.concurrency = (uint16_t)n;
+}
+
+static void
+set_retry(struct draft *d, const char *text)
+{
+	if (is_default(text))
+		d->w.retry = RETRY_DEFAULT;
+	else if (strcmp(text, "failures") == 0)
+		d->w.retry = RETRY_FAILURES;
+	else if (strcmp(text, "network") == 0)
+		d->w.retry = RETRY_NETWORK;
+	else
+		admin_misuse(d->admin, "--retry '%s' is neither failures nor "
+		    "network", text);
+}
+
+static void
+each_name(struct draft *d, const char *text,
+    void (*each)(struct draft *, struct span))
+{
+	for (;;) {
+		const char *comma = strchr(text, ',');
+		struct span item = { text, comma ? (size_t)(comma - text) :
+		    strlen(text) };
+
+		item = url_trim(item);
+		if (item.len)
+			each(d, item);
+		if (!comma)
+			return;
+		text = comma + 1;
+	}
+}
+
+static void
+apply(struct draft *d, const struct admin_change *c)
+{
+	struct webhook *w = &d->w;
+
+	switch (c->option) {
+	case ADMIN_ID:
+		w->id = span_of(c->text);
+		if (w->id.len == 0)
+			admin_misuse(d->admin, "--id is empty");
+		break;
+	case ADMIN_URL:
+		w->url = span_of(c->text);
+		break;
+	case ADMIN_DESCRIPTION:
+		w->description = span_of(c->text);
+		break;
+	case ADMIN_SUBSCRIBE:
+		each_name(d, c->text, add_subscription);
+		break;
+	case ADMIN_UNSUBSCRIBE:
+		each_name(d, c->text, remove_subscription);
+		break;
+	case ADMIN_ATTRIBUTE:
+		set_pair(&w->attributes, &w->n_attributes, &d->cap_attributes,
+		    split_pair(d, "attribute", c->text, '='), false);
+		break;
+	case ADMIN_REMOVE_ATTRIBUTE:
+		remove_pair(d, w->attributes, &w->n_attributes, c->text,
+		    "attribute");
+		break;
+	case ADMIN_HEADER:
+		set_pair(&w->headers, &w->n_headers, &d->cap_headers,
+		    split_pair(d, "header", c->text, ':'), true);
+		break;
+	case ADMIN_REMOVE_HEADER:
+		remove_pair(d, w->headers, &w->n_headers, c->text, "header");
+		break;
+	case ADMIN_TIMEOUT:
+		set_timeout(d, c->text);
+		break;
+	case ADMIN_CONCURRENCY:
+		set_concurrency(d, c->text);
+		break;
+	case ADMIN_RETRY:
+		set_retry(d, c->text);
+		break;
+	default:
+		w->disabled = true;
+	}
+}
+
+static void *
+copy_array(const void *p, size_t n, size_t size)
+{
+	void *copy = alloc_zero(n, size);
+
+	if (n)
+		memcpy(copy, p, n * size);
+	return copy;
+}
+
+static void
+draft_init(struct draft *d, const struct admin *a, const struct webhook *from)
+{
+	struct webhook *w = &d->w;
+
+	*d = (struct draft){ .admin = a };
+	if (from)
+		*w = *from;
+	w->subscriptions = copy_array(w->subscriptions, w->n_subscriptions,
+	    sizeof(*w->subscriptions));
+	w->attributes = copy_array(w->attributes, w->n_attributes,
+	    sizeof(*w->attributes));
+	w->headers = copy_array(w->headers, w->n_headers, sizeof(*w->headers));
+	d->cap_subscriptions = w->n_subscriptions;
+	d->cap_attributes = w->n_attributes;
+	d->cap_headers = w->n_headers;
+}
+
+static void
+draft_clear(struct draft *d)
+{
+	free(d->w.subscriptions);
+	free(d->w.attributes);
+	free(d->w.headers);
+}
+
+/* The draft with all changes, checked: the only one of *list. */
+static void
+draft_finish(struct draft *d, struct webhooks *list)
+{
+	const struct admin *a = d->admin;
+	struct buf text = { 0 }, reasons = { 0 };
+	struct json json;
+	struct json_error e;
+	size_t i;
+
+	for (i = 0; i < a->n_changes; i++)
+		apply(d, &a->changes[i]);
+	json_init(&json);
+	webhook_put_json(&d->w, &text);
+	if (json_read(&json, buf_str(&text), text.len, &e) != 0)
+		stage_die(&a->stage, EX_SETUP, "an option is not UTF-8");
+	if (webhooks_add(list, &json, 0, &reasons) != 0 ||
+	    webhooks_finish(list, &reasons) != 0)
+		die_bad(a, a->command, &reasons);
+	json_clear(&json);
+	buf_clear(&text);
+	buf_clear(&reasons);
+}
+
+static void
+read_input(const struct admin *a, const char *path, struct buf *text)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && text->len <= REGISTRY_MAX_BYTES) {
+		n = read(fd, buf_room(text, READ_BYTES), READ_BYTES);
+		if (n > 0)
+			text->len += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	if (n < 0)
+		stage_die(&a->stage, fd < 0 ? EX_SETUP : EX_SYSTEM,
+		    "cannot read '%s': %s", path, strerror(errno));
+	if (text->len > REGISTRY_MAX_BYTES)
+		stage_die(&a->stage, EX_SETUP, "'%s' is larger than 256 MiB",
+		    path);
+	if (!is_stdin)
+		close(fd);
+}
+
+static size_t
+skip_blanks(const struct buf *b)
+{
+	size_t i = 0;
+
+	while (i < b->len && memchr(" \t\r\n", b->p[i], 4))
+		i++;
+	return i;
+}
+
+/* A line each, as list writes them, or one object: make an array of it. */
+static void
+wrap_objects(struct buf *text)
+{
+	struct buf array = { 0 };
+	struct json json;
+	struct json_error e;
+	size_t i;
+
+	if (skip_blanks(text) == text->len ||
+	    text->p[skip_blanks(text)] != '{')
+		return;
+	while (text->len && memchr(" \t\r\n", text->p[text->len - 1], 4))
+		text->len--;
+	json_init(&json);
+	if (json_read(&json, buf_str(text), text->len, &e) != 0)
+		for (i = 0; i < text->len; i++)
+			if (text->p[i] == '\n')
+				text->p[i] = ',';
+	json_clear(&json);
+	buf_putc(&array, '[');
+	buf_span(&array, buf_bytes(text));
+	buf_putc(&array, ']');
+	buf_clear(text);
+	*text = array;
+}
+
+/* The webhooks of a file in any form, or of stdin; all good, or it dies. */
+static void
+read_webhooks(struct admin *a, const char *path, struct webhooks *list)
+{
+	const char *what = strcmp(path, "-") == 0 ? "stdin" : path;
+	struct buf text = { 0 }, reasons = { 0 };
+	struct registry_store *s;
+	struct error e;
+
+	read_input(a, path, &text);
+	if (text.len >= 16 && memcmp(text.p, "SQLite format 3", 16) == 0) {
+		text.len = 0;
+		s = registry_store_open(path, REGISTRY_READ, BUSY_MS, &e);
+		if (!s || registry_store_text(s, &text, &e) != 0)
+			stage_die(&a->stage, EX_SETUP, "%s: %s", what, e.text);
+		registry_store_close(s);
+	}
+	wrap_objects(&text);
+	if (webhooks_read(list, buf_bytes(&text), &reasons) != 0)
+		die_bad(a, what, &reasons);
+	admin_warn_unknown(a, what, buf_bytes(&text));
+	buf_clear(&text);
+	buf_clear(&reasons);
+}
+
+static void
+refuse_known(struct admin *a, const struct webhooks *before,
+    const struct webhook *w)
+{
+	if (!webhooks_find(before, w->id))
+		return;
+	diag_print(&a->stage.diag, DIAG_ERROR, "there is a webhook '%.*s' "
+	    "already: %s", (int)w->id.len, w->id.p, w->derived_id ?
+	    "its url is the same; give this one an --id of its own" :
+	    "change it with 'set'");
+	a->stage.code = EX_SETUP;
+}
+
+/* Says the ids, which may have been made here. */
+static void
+add_list(struct admin *a, const struct webhooks *list)
+{
+	struct change c;
+	size_t i;
+
+	begin(&c, a, REGISTRY_CREATE);
+	for (i = 0; i < list->n; i++)
+		refuse_known(a, &c.before, &list->list[i]);
+	for (i = 0; i < list->n && a->stage.code == EX_ALL_WELL; i++) {
+		put(&c, &list->list[i]);
+		(void)out_line(&a->stage.out, list->list[i].id);
+	}
+	end(&c);
+}
+
+void
+admin_add(struct admin *a)
+{
+	struct webhooks list = { 0 };
+	struct draft d;
+
+	if (a->n_operands && strcmp(a->operands[0], "-") == 0) {
+		if (a->n_changes)
+			admin_misuse(a, "add: options or '-', not both");
+		read_webhooks(a, "-", &list);
+	} else if (a->n_operands) {
+		admin_misuse(a, "add: unknown operand '%s'", a->operands[0]);
+	} else {
+		unsigned needed = ADMIN_BIT(ADMIN_URL) |
+		    ADMIN_BIT(ADMIN_SUBSCRIBE);
+
+		if ((a->given & needed) != needed)
+			admin_misuse(a, "add: needs --url and --subscribe");
+		draft_init(&d, a, NULL);
+		draft_finish(&d, &list);
+		draft_clear(&d);
+	}
+	add_list(a, &list);
+	webhooks_clear(&list);
+}
+
+void
+admin_set(struct admin *a)
+{
+	const struct webhook *old;
+	struct webhooks list = { 0 };
+	struct change c;
+	struct draft d;
+
+	if (a->n_changes == 0)
+		admin_misuse(a, "set: nothing to set");
+	begin(&c, a, REGISTRY_WRITE);
+	old = admin_find(a, &c.before, a->operands[0]);
+	if (old) {
+		draft_init(&d, a, old);
+		draft_finish(&d, &list);
+		draft_clear(&d);
+		put(&c, &list.list[0]);
+	}
+	end(&c);
+	webhooks_clear(&list);
+}
+
+static void
+set_disabled(struct admin *a, bool disabled)
+{
+	struct change c;
+	char **id;
+
+	begin(&c, a, REGISTRY_WRITE);
+	for (id = a->operands; *id; id++) {
+		const struct webhook *old = admin_find(a, &c.before, *id);
+		struct webhook w;
+
+		if (!old)
+			continue;
+		w = *old;
+		w.disabled = disabled;
+		put(&c, &w);
+	}
+	end(&c);
+}
+
+void
+admin_enable(struct admin *a)
+{
+	set_disabled(a, false);
+}
+
+void
+admin_disable(struct admin *a)
+{
+	set_disabled(a, true);
+}
+
+void
+admin_remove(struct admin *a)
+{
+	struct change c;
+	struct error e;
+	char **id;
+
+	begin(&c, a, REGISTRY_WRITE);
+	for (id = a->operands; *id; id++)
+		if (admin_find(a, &c.before, *id) &&
+		    registry_store_remove(c.store, span_of(*id), &e) < 0)
+			die_store(&c, &e);
+	end(&c);
+}
+
+void
+admin_import(struct admin *a)
+{
+	struct webhooks list = { 0 };
+	struct change c;
+	struct error e;
+	size_t i, known = 0;
+
+	read_webhooks(a, a->operands[0], &list);
+	begin(&c, a, REGISTRY_CREATE);
+	if (a->given & ADMIN_BIT(ADMIN_REPLACE) &&
+	    registry_store_remove_all(c.store, &e) != 0)
+		die_store(&c, &e);
+	for (i = 0; i < list.n; i++) {
+		known += webhooks_find(&c.before, list.list[i].id) != NULL;
+		put(&c, &list.list[i]);
+	}
+	end(&c);
+	if (a->stage.diag.verbose)
+		diag_print(&a->stage.diag, DIAG_INFO, "%zu webhooks: %zu new, "
+		    "%zu known before", list.n, list.n - known, known);
+	webhooks_clear(&list);
+}

@@ -1,0 +1,375 @@
+/*
+ * The commands that read the registry: records when piped, and for people a
+ * table that fits their terminal.
+ */
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "cmd/admin.h"
+#include "json/write.h"
+
+enum {
+	COLUMNS = 5, GAP = 2,
+	MIN_WIDTH = 6, DEFAULT_WIDTH = 80,
+	MAX_CELL_BYTES = 1024, /* wider than any terminal */
+};
+
+static const char *const heads[COLUMNS] = { "ID", "STATE", "URL",
+	"SUBSCRIPTIONS", "ATTRIBUTES" };
+
+static void
+put_foreign(struct buf *b, struct span s)
+{
+	diag_foreign(b, s, MAX_CELL_BYTES);
+}
+
+static void
+put_names(struct buf *b, const struct span *names, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && b->len < MAX_CELL_BYTES; i++) {
+		if (i)
+			buf_putc(b, ',');
+		put_foreign(b, names[i]);
+	}
+}
+
+static void
+put_pairs(struct buf *b, const struct pair *pairs, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && b->len < MAX_CELL_BYTES; i++) {
+		if (i)
+			buf_putc(b, ' ');
+		put_foreign(b, pairs[i].name);
+		buf_putc(b, '=');
+		put_foreign(b, pairs[i].value);
+	}
+}
+
+/* Replace *b by what stands in a column. */
+static struct span
+cell(struct buf *b, const struct webhook *w, int column)
+{
+	b->len = 0;
+	switch (column) {
+	case 0:
+		buf_span(b, w->id);
+		break;
+	case 1:
+		buf_puts(b, w->disabled ? "off" : "on");
+		break;
+	case 2:
+		put_foreign(b, w->url);
+		break;
+	case 3:
+		put_names(b, w->subscriptions, w->n_subscriptions);
+		break;
+	default:
+		put_pairs(b, w->attributes, w->n_attributes);
+	}
+	return buf_bytes(b);
+}
+
+static bool
+starts_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
+static size_t
+width_of(struct span s)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < s.len; i++)
+		n += starts_character(s.p[i]);
+	return n;
+}
+
+/* Cut to width with a mark, or filled up with blanks unless it is the last. */
+static void
+put_cell(struct buf *out, struct span s, size_t width, bool last)
+{
+	size_t n = 0, have = width_of(s), keep = have > width ? width - 1 : have;
+	size_t i;
+
+	for (i = 0; i < s.len; i++) {
+		n += starts_character(s.p[i]);
+		if (n > keep)
+			break;
+		buf_putc(out, s.p[i]);
+	}
+	if (have > width) {
+		buf_puts(out, "…");
+		have = width;
+	}
+	for (; !last && have < width + GAP; have++)
+		buf_putc(out, ' ');
+}
+
+static size_t
+terminal_width(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t n;
+
+	if (columns && num_u64(span_of(columns), 20, 10000, &n) == 0)
+		return (size_t)n;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
+		return size.ws_col;
+	return DEFAULT_WIDTH;
+}
+
+/*
+ * Take from the widest column until all fit: from the ids last, since people
+ * copy them.
+ */
+static void
+fit(size_t width[COLUMNS], size_t room)
+{
+	for (;;) {
+		size_t sum = width[0] + GAP * (COLUMNS - 1);
+		int widest = 1, i;
+
+		for (i = 1; i < COLUMNS; i++) {
+			sum += width[i];
+			if (width[i] > width[widest])
+				widest = i;
+		}
+		if (width[widest] <= MIN_WIDTH)
+			widest = 0;
+		if (sum <= room || width[widest] <= MIN_WIDTH)
+			return;
+		width[widest]--;
+	}
+}
+
+static void
+put_row(struct out *out, const struct webhook *w, const size_t width[COLUMNS],
+    struct buf *scratch)
+{
+	int i;
+
+	for (i = 0; i < COLUMNS; i++)
+		put_cell(&out->buf, w ? cell(scratch, w, i) :
+		    span_of(heads[i]), width[i], i == COLUMNS - 1);
+	while (out->buf.p[out->buf.len - 1] == ' ')
+		out->buf.len--;
+	(void)out_end_line(out);
+}
+
+static void
+put_table(struct admin *a, const struct webhooks *all)
+{
+	size_t width[COLUMNS], i;
+	struct buf b = { 0 };
+	int c;
+
+	for (c = 0; c < COLUMNS; c++) {
+		width[c] = strlen(heads[c]);
+		for (i = 0; i < all->n; i++) {
+			size_t n = width_of(cell(&b, &all->list[i], c));
+
+			if (n > width[c])
+				width[c] = n;
+		}
+	}
+	fit(width, terminal_width());
+	put_row(&a->stage.out, NULL, width, &b);
+	for (i = 0; i < all->n; i++)
+		put_row(&a->stage.out, &all->list[i], width, &b);
+	buf_clear(&b);
+}
+
+static void
+put_record(struct admin *a, const struct webhook *w)
+{
+	webhook_put_json(w, &a->stage.out.buf);
+	(void)out_end_line(&a->stage.out);
+}
+
+void
+admin_list(struct admin *a)
+{
+	struct registry r;
+	size_t i;
+
+	admin_load(a, &r);
+	if (admin_wants_table(a))
+		put_table(a, &r.webhooks);
+	else
+		for (i = 0; i < r.webhooks.n; i++)
+			put_record(a, &r.webhooks.list[i]);
+	registry_close(&r);
+}
+
+void
+admin_export(struct admin *a)
+{
+	struct buf *b = &a->stage.out.buf;
+	struct registry r;
+	size_t i;
+
+	admin_load(a, &r);
+	buf_puts(b, r.webhooks.n ? "[\n" : "[");
+	for (i = 0; i < r.webhooks.n; i++) {
+		webhook_put_json(&r.webhooks.list[i], b);
+		if (i + 1 < r.webhooks.n)
+			buf_putc(b, ',');
+		(void)out_end_line(&a->stage.out);
+	}
+	(void)out_line(&a->stage.out, SPAN("]"));
+	registry_close(&r);
+}
+
+static void
+put_line(struct out *out, const char *label, struct span name,
+    struct span value)
+{
+	struct buf *b = &out->buf;
+
+	buf_printf(b, "%-15s", label);
+	if (name.len) {
+		put_foreign(b, name);
+		buf_puts(b, *label == 'h' ? ": " : "=");
+	}
+	put_foreign(b, value);
+	(void)out_end_line(out);
+}
+
+static void
+put_settings(struct out *out, const struct webhook *w)
+{
+	struct buf b = { 0 };
+
+	if (w->timeout_ms) {
+		buf_printf(&b, "%g s", w->timeout_ms / 1000.0);
+		put_line(out, "timeout", SPAN(""), buf_bytes(&b));
+	}
+	if (w->concurrency) {
+		b.len = 0;
+		buf_u64(&b, w->concurrency);
+		put_line(out, "concurrency", SPAN(""), buf_bytes(&b));
+	}
+	if (w->retry)
+		put_line(out, "retry", SPAN(""), w->retry == RETRY_NETWORK ?
+		    SPAN("network") : SPAN("failures"));
+	buf_clear(&b);
+}
+
+/* A line for each thing that there is to know. */
+static void
+put_webhook(struct admin *a, const struct webhook *w)
+{
+	struct out *out = &a->stage.out;
+	uint32_t i;
+
+	put_line(out, "id", SPAN(""), w->id);
+	put_line(out, "url", SPAN(""), w->url);
+	if (w->description.len)
+		put_line(out, "description", SPAN(""), w->description);
+	for (i = 0; i < w->n_subscriptions; i++)
+		put_line(out, "subscription", SPAN(""), w->subscriptions[i]);
+	for (i = 0; i < w->n_attributes; i++)
+		put_line(out, "attribute", w->attributes[i].name,
+		    w->attributes[i].value);
+	for (i = 0; i < w->n_headers; i++)
+		put_line(out, "header", w->headers[i].name,
+		    w->headers[i].value);
+	put_line(out, "state", SPAN(""), w->disabled ? SPAN("disabled") :
+	    SPAN("enabled"));
+	put_settings(out, w);
+}
+
+void
+admin_show(struct admin *a)
+{
+	bool table = admin_wants_table(a);
+	struct registry r;
+	char **id;
+
+	admin_load(a, &r);
+	for (id = a->operands; *id; id++) {
+		const struct webhook *w = admin_find(a, &r.webhooks, *id);
+
+		if (w && table && id != a->operands)
+			(void)out_line(&a->stage.out, SPAN(""));
+		if (w && table)
+			put_webhook(a, w);
+		else if (w)
+			put_record(a, w);
+	}
+	registry_close(&r);
+}
+
+static struct span
+attribute(const struct webhook *w, struct span name)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->n_attributes; i++)
+		if (span_eq(w->attributes[i].name, name))
+			return w->attributes[i].value;
+	return SPAN("");
+}
+
+/* Why a ping would not reach it; NULL: it would. */
+static const char *
+deaf(const struct webhook *w)
+{
+	if (w->disabled)
+		return "disabled";
+	if (!webhook_subscribes(w, SPAN("ping")))
+		return "not subscribed to 'ping'";
+	if (attribute(w, SPAN("name")).len == 0)
+		return "without an attribute 'name', by which a ping finds it";
+	return NULL;
+}
+
+static void
+ping_one(struct admin *a, const struct webhook *w)
+{
+	struct buf *b = &a->stage.out.buf;
+	const char *why = deaf(w);
+
+	if (why) {
+		diag_print(&a->stage.diag, DIAG_ERROR, "webhook '%.*s' is %s",
+		    (int)w->id.len, w->id.p, why);
+		if (a->stage.code < EX_REJECTED)
+			a->stage.code = EX_REJECTED;
+		return;
+	}
+	buf_puts(b, "{\"name\":\"ping\",\"payload\":{\"name\":");
+	json_put_string(b, attribute(w, SPAN("name")));
+	buf_puts(b, "}}");
+	(void)out_end_line(&a->stage.out);
+}
+
+void
+admin_ping(struct admin *a)
+{
+	struct registry r;
+	char **id;
+
+	if (a->given & ADMIN_BIT(ADMIN_ALL)) {
+		if (a->n_operands)
+			admin_misuse(a, "ping: --all or ids, not both");
+		(void)out_line(&a->stage.out, SPAN("{\"name\":\"ping:all\"}"));
+		return;
+	}
+	if (a->n_operands == 0)
+		admin_misuse(a, "ping: --all or an id is missing");
+	admin_load(a, &r);
+	for (id = a->operands; *id; id++) {
+		const struct webhook *w = admin_find(a, &r.webhooks, *id);
+
+		if (w)
+			ping_one(a, w);
+	}
+	registry_close(&r);
+}

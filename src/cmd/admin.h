@@ -1,0 +1,84 @@
+/*
+ * What the commands of hook-admin share. A command is a function that gets the
+ * options and operands read; it dies on wrong usage or set-up, and leaves the
+ * exit code in stage.code.
+ */
+#ifndef CMD_ADMIN_H
+#define CMD_ADMIN_H
+
+#include <stdbool.h>
+
+#include "cmd/stage.h"
+#include "store/registry.h"
+
+enum admin_option {
+	ADMIN_ID = OPT_OWN, ADMIN_URL, ADMIN_DESCRIPTION, ADMIN_SUBSCRIBE,
+	ADMIN_UNSUBSCRIBE, ADMIN_ATTRIBUTE, ADMIN_REMOVE_ATTRIBUTE,
+	ADMIN_HEADER, ADMIN_REMOVE_HEADER, ADMIN_TIMEOUT, ADMIN_CONCURRENCY,
+	ADMIN_RETRY, ADMIN_DISABLED, /* so far: members of a webhook */
+	ADMIN_REPLACE, ADMIN_ALL, ADMIN_MARKDOWN, ADMIN_JSON,
+};
+
+#define ADMIN_BIT(option) (1u << ((option) - OPT_OWN))
+
+/* An option that changes a member of a webhook. */
+struct admin_change {
+	enum admin_option option;
+	const char *text; /* its argument */
+};
+
+struct admin {
+	struct stage stage;
+	const char *registry_path; /* -w, else $EV_WEBHOOKS */
+	const char *catalog_dir;   /* -c; NULL: the default */
+	unsigned given;            /* ADMIN_BITs of the options */
+	struct admin_change *changes; /* in the order given */
+	size_t n_changes, cap_changes;
+	const char *command;       /* its name */
+	char **operands;           /* behind the command; NULL ends */
+	size_t n_operands;
+};
+
+/* What is wrong and where to read how it is done, on stderr; exit 2. */
+_Noreturn void admin_misuse(const struct admin *, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A diagnostic for each line of reasons, behind what they belong to. */
+void admin_say(const struct admin *, enum diag_level, const char *what,
+    struct span reasons);
+
+/* The registry's path; dies if none was given. */
+const char *admin_registry_path(const struct admin *);
+
+/* Load the registry, or die with every reason. */
+void admin_load(const struct admin *, struct registry *);
+
+/* Records or a table for people? */
+bool admin_wants_table(const struct admin *);
+
+/*
+ * The webhook with this id, or NULL: then it is said, and the exit code is 2.
+ */
+const struct webhook *admin_find(struct admin *, const struct webhooks *,
+    const char *id);
+
+/* Warn of members in a JSON array of webhooks that mean nothing here. */
+void admin_warn_unknown(const struct admin *, const char *what,
+    struct span text);
+
+void admin_add(struct admin *);
+void admin_set(struct admin *);
+void admin_enable(struct admin *);
+void admin_disable(struct admin *);
+void admin_remove(struct admin *);
+void admin_import(struct admin *);
+
+void admin_show(struct admin *);
+void admin_list(struct admin *);
+void admin_export(struct admin *);
+void admin_ping(struct admin *);
+
+void admin_events(struct admin *);
+void admin_check(struct admin *);
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * hook-admin: the registry and the catalog, for the people who run evpipe. The
+ * only program that writes a registry.
+ */
+#include <getopt.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "cmd/admin.h"
+#include "json/reader.h"
+
+static const char usage[] =
+    "usage: hook-admin [-v] [-w FILE] add --url URL --subscribe NAME,... [MEMBER ...]\n"
+    "       hook-admin [-v] [-w FILE] add -\n"
+    "       hook-admin [-v] [-w FILE] set ID MEMBER ...\n"
+    "       hook-admin [-v] [-w FILE] enable | disable | remove ID ...\n"
+    "       hook-admin [-v] [-w FILE] import [--replace] FILE | -\n"
+    "       hook-admin [-w FILE] export\n"
+    "       hook-admin [-w FILE] [--json] list\n"
+    "       hook-admin [-w FILE] [--json] show ID ...\n"
+    "       hook-admin [-w FILE] ping --all | ID ...\n"
+    "       hook-admin [-c DIR] [--json | --markdown] events\n"
+    "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
+    "       hook-admin -h | -V\n";
+
+static const struct option options[] = {
+	{ "all", no_argument, NULL, ADMIN_ALL },
+	{ "attribute", required_argument, NULL, ADMIN_ATTRIBUTE },
+	{ "catalog", required_argument, NULL, 'c' },
+	{ "concurrency", required_argument, NULL, ADMIN_CONCURRENCY },
+	{ "description", required_argument, NULL, ADMIN_DESCRIPTION },
+	{ "disabled", no_argument, NULL, ADMIN_DISABLED },
+	{ "header", required_argument, NULL, ADMIN_HEADER },
+	{ "help", no_argument, NULL, 'h' },
+	{ "id", required_argument, NULL, ADMIN_ID },
+	{ "json", no_argument, NULL, ADMIN_JSON },
+	{ "markdown", no_argument, NULL, ADMIN_MARKDOWN },
+	{ "remove-attribute", required_argument, NULL, ADMIN_REMOVE_ATTRIBUTE },
+	{ "remove-header", required_argument, NULL, ADMIN_REMOVE_HEADER },
+	{ "replace", no_argument, NULL, ADMIN_REPLACE },
+	{ "retry", required_argument, NULL, ADMIN_RETRY },
+	{ "subscribe", required_argument, NULL, ADMIN_SUBSCRIBE },
+	{ "timeout", required_argument, NULL, ADMIN_TIMEOUT },
+	{ "unsubscribe", required_argument, NULL, ADMIN_UNSUBSCRIBE },
+	{ "url", required_argument, NULL, ADMIN_URL },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "webhooks", required_argument, NULL, 'w' },
+	{ 0 },
+};
+
+enum {
+	MEMBERS = ADMIN_BIT(ADMIN_DISABLED + 1) - 1,
+	REMOVALS = ADMIN_BIT(ADMIN_UNSUBSCRIBE) |
+	    ADMIN_BIT(ADMIN_REMOVE_ATTRIBUTE) | ADMIN_BIT(ADMIN_REMOVE_HEADER),
+	JSON = ADMIN_BIT(ADMIN_JSON),
+	ANY = 1 << 20,
+};
+
+static const struct command {
+	const char *name;
+	void (*run)(struct admin *);
+	int min, max;     /* operands */
+	unsigned options; /* that it knows */
+} commands[] = {
+	{ "add", admin_add, 0, 1, MEMBERS & ~(unsigned)REMOVALS },
+	{ "check", admin_check, 0, 0, 0 },
+	{ "disable", admin_disable, 1, ANY, 0 },
+	{ "enable", admin_enable, 1, ANY, 0 },
+	{ "events", admin_events, 0, 0, JSON | ADMIN_BIT(ADMIN_MARKDOWN) },
+	{ "export", admin_export, 0, 0, JSON },
+	{ "import", admin_import, 1, 1, ADMIN_BIT(ADMIN_REPLACE) },
+	{ "list", admin_list, 0, 0, JSON },
+	{ "ping", admin_ping, 0, ANY, JSON | ADMIN_BIT(ADMIN_ALL) },
+	{ "remove", admin_remove, 1, ANY, 0 },
+	{ "set", admin_set, 1, 1, MEMBERS & ~(ADMIN_BIT(ADMIN_ID) |
+	    ADMIN_BIT(ADMIN_DISABLED)) },
+	{ "show", admin_show, 1, ANY, JSON },
+};
+
+void
+admin_misuse(const struct admin *a, const char *fmt, ...)
+{
+	struct buf b = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	stage_die(&a->stage, EX_SETUP, "%s; see hook-admin -h", buf_str(&b));
+}
+
+void
+admin_say(const struct admin *a, enum diag_level level, const char *what,
+    struct span reasons)
+{
+	while (reasons.len) {
+		const char *nl = memchr(reasons.p, '\n', reasons.len);
+		size_t len = nl ? (size_t)(nl - reasons.p) : reasons.len;
+
+		diag_print(&a->stage.diag, level, "%s: %.*s", what, (int)len,
+		    reasons.p);
+		len += nl != NULL;
+		reasons.p += len;
+		reasons.len -= len;
+	}
+}
+
+const char *
+admin_registry_path(const struct admin *a)
+{
+	if (!a->registry_path || !*a->registry_path)
+		stage_die(&a->stage, EX_SETUP,
+		    "no registry: give one with -w or EV_WEBHOOKS");
+	return a->registry_path;
+}
+
+void
+admin_load(const struct admin *a, struct registry *r)
+{
+	const char *path = admin_registry_path(a);
+	struct buf reasons = { 0 };
+
+	if (registry_open(r, path, &reasons) == 0) {
+		buf_clear(&reasons);
+		return;
+	}
+	admin_say(a, DIAG_ERROR, path, buf_bytes(&reasons));
+	exit(EX_SETUP);
+}
+
+bool
+admin_wants_table(const struct admin *a)
+{
+	return !(a->given & ADMIN_BIT(ADMIN_JSON)) && isatty(STDOUT_FILENO);
+}
+
+const struct webhook *
+admin_find(struct admin *a, const struct webhooks *all, const char *id)
+{
+	const struct webhook *w = webhooks_find(all, span_of(id));
+
+	if (!w) {
+		diag_print(&a->stage.diag, DIAG_ERROR, "no webhook '%s'", id);
+		a->stage.code = EX_SETUP;
+	}
+	return w;
+}
+
+static void
+warn_entry(const struct admin *a, const char *what, size_t number,
+    const struct json *j, uint32_t entry)
+{
+	struct buf name = { 0 }, shown = { 0 };
+	uint32_t k;
+
+	for (k = entry + 1; k < json_next(j, entry); k = json_next(j, k + 1)) {
+		struct span s = json_string(j, k, &name);
+
+		if (webhook_knows(s))
+			continue;
+		shown.len = 0;
+		diag_foreign(&shown, s, 64);
+		diag_print(&a->stage.diag, DIAG_WARNING, "%s: entry %zu: "
+		    "unknown member '%s' is ignored", what, number,
+		    buf_str(&shown));
+	}
+	buf_clear(&name);
+	buf_clear(&shown);
+}
+
+void
+admin_warn_unknown(const struct admin *a, const char *what, struct span text)
+{
+	struct json j;
+	struct json_error e;
+	size_t number = 0;
+	uint32_t i;
+
+	json_init(&j);
+	if (json_read(&j, text.p, text.len, &e) == 0 &&
+	    json_kind(&j, 0) == JSON_ARRAY)
+		for (i = 1; i < json_next(&j, 0); i = json_next(&j, i)) {
+			number++;
+			if (json_kind(&j, i) == JSON_OBJECT)
+				warn_entry(a, what, number, &j, i);
+		}
+	json_clear(&j);
+}
+
+static const char *
+option_name(enum admin_option option)
+{
+	size_t i = 0;
+
+	while (options[i].val != (int)option)
+		i++;
+	return options[i].name;
+}
+
+static void
+note_option(struct admin *a, enum admin_option option, const char *text)
+{
+	a->given |= ADMIN_BIT(option);
+	if (option > ADMIN_DISABLED)
+		return;
+	a->changes = alloc_grow(a->changes, &a->cap_changes, a->n_changes + 1,
+	    sizeof(*a->changes));
+	a->changes[a->n_changes++] = (struct admin_change){ option, text };
+}
+
+static void
+take_option(struct admin *a, int c)
+{
+	switch (c) {
+	case 1: /* not an option, but an operand between them */
+		a->operands[a->n_operands++] = optarg;
+		break;
+	case 'c':
+		a->catalog_dir = optarg;
+		break;
+	case 'w':
+		a->registry_path = optarg;
+		break;
+	case 'v':
+		a->stage.diag.verbose = true;
+		break;
+	case 'h':
+		stage_help(usage);
+	case 'V':
+		stage_version(&a->stage);
+	case '?':
+		stage_usage(&a->stage, usage);
+	default:
+		note_option(a, (enum admin_option)c, optarg);
+	}
+}
+
+/* Options may stand before, between and behind the operands. */
+static void
+read_options(struct admin *a, int argc, char **argv)
+{
+	int c;
+
+	a->operands = alloc_zero((size_t)argc + 1, sizeof(*a->operands));
+	while ((c = getopt_long(argc, argv, "-c:hVvw:", options, NULL)) != -1)
+		take_option(a, c);
+	while (optind < argc)
+		a->operands[a->n_operands++] = argv[optind++];
+	if (!a->registry_path)
+		a->registry_path = getenv("EV_WEBHOOKS");
+}
+
+static const struct command *
+find_command(const struct admin *a)
+{
+	size_t i;
+
+	if (a->n_operands == 0)
+		stage_usage(&a->stage, usage);
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, a->operands[0]) == 0)
+			return &commands[i];
+	stage_die(&a->stage, EX_SETUP, "unknown command '%s'; see "
+	    "hook-admin -h", a->operands[0]);
+}
+
+static void
+check_use(const struct admin *a, const struct command *c)
+{
+	unsigned wrong = a->given & ~c->options;
+	int n = (int)a->n_operands - 1, option;
+
+	for (option = OPT_OWN; option <= ADMIN_JSON; option++)
+		if (wrong & ADMIN_BIT(option))
+			admin_misuse(a, "%s: takes no --%s", c->name,
+			    option_name((enum admin_option)option));
+	if (n < c->min)
+		admin_misuse(a, "%s: an operand is missing", c->name);
+	if (n > c->max)
+		admin_misuse(a, "%s: too many operands", c->name);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct admin a = { 0 };
+	const struct command *c;
+	char **operands;
+	int code;
+
+	stage_init(&a.stage, "hook-admin", STAGE_CALL_MAX_LINE);
+	read_options(&a, argc, argv);
+	c = find_command(&a);
+	check_use(&a, c);
+	operands = a.operands++;
+	a.n_operands--;
+	a.command = c->name;
+	c->run(&a);
+	code = stage_close(&a.stage);
+	free(operands);
+	free(a.changes);
+	return code;
+}
