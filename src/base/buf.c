@@ -19,7 +19,6 @@ buf_room(struct buf *b, size_t n)
 		size_t cap = b->p ? b->cap + BUF_PAD : 0;
 
 		b->p = alloc_grow(b->p, &cap, b->len + n + BUF_PAD, 1);
-		memset(b->p + b->len + n, 0, cap - b->len - n);
 		b->cap = cap - BUF_PAD;
 	}
 	return b->p + b->len;

@@ -62,7 +62,10 @@ catalog_read(const struct catalog *c, const char *file, struct buf *text,
 		return -1;
 	}
 	while (text->len <= MAX_FILE_BYTES) {
-		n = read(fd, buf_room(text, 65536), 65536);
+		size_t room = st.st_size > 0 && st.st_size < MAX_FILE_BYTES ?
+		    (size_t)st.st_size + 1 : 4096;
+
+		n = read(fd, buf_room(text, room), room);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
