@@ -45,13 +45,13 @@ PROGRAMS = ev-validate ev-map ev-route ev-deliver hook-admin hook-sink
 MODULES = deliver store event net json base
 
 # libjq before 1.7 has no .pc file.
-PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2
-LIBS := $(shell pkg-config --libs $(PKGS)) \
+PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2 libmd
+LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
 	$(shell pkg-config --libs libjq 2>/dev/null || echo -ljq)
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wvla -Wundef
-EV_CPPFLAGS = -Isrc -include src/base/banned.h -MMD -MP \
+EV_CPPFLAGS := -Isrc -include src/base/banned.h -MMD -MP \
 	-D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 \
 	-DEV_VERSION='"$(VERSION)"' -DEV_DATADIR='"$(PREFIX)/share/evpipe"' \
 	$(shell pkg-config --cflags $(PKGS) libjq 2>/dev/null || \
@@ -94,6 +94,13 @@ $(BUILD)/libraries:
 		echo "make: something that evpipe is built from is missing:" \
 			"run 'make deps'" >&2; exit 1; }
 	@touch $@
+
+# Another PREFIX is another default catalog: what has it compiled in follows.
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cmd/*.c)): $(BUILD)/prefix
+FORCE:
 
 $(BUILD)/%.o: %.c | $(BUILD)/libraries
 	@mkdir -p $(@D)
@@ -154,7 +161,7 @@ uninstall:
 clean:
 	rm -rf .build $(PROGRAMS:%=bin/%)
 
-.PHONY: all demo check bench lint fuzz install uninstall clean
+.PHONY: FORCE all demo check bench lint fuzz install uninstall clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 

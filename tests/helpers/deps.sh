@@ -13,6 +13,7 @@ libcurl|pkg libcurl|libcurl4-openssl-dev|libcurl-devel|curl-dev|curl
 sqlite3|pkg sqlite3|libsqlite3-dev|sqlite-devel|sqlite-dev|sqlite
 pcre2|pkg libpcre2-8|libpcre2-dev|pcre2-devel|pcre2-dev|pcre2
 libcrypto|pkg libcrypto|libssl-dev|openssl-devel|openssl-dev|openssl@3
+libmd|pkg libmd|libmd-dev|libmd-devel|libmd-dev|libmd
 libidn2|pkg libidn2|libidn2-dev|libidn2-devel|libidn2-dev|libidn2
 bats|cmd bats|bats|bats|bats|bats-core
 jq|cmd jq|jq|jq|jq|jq
