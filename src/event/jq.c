@@ -12,11 +12,14 @@
 /*
  * Before the program, on its first line: it shadows what would reach outside,
  * and makes `import` and `include`, which must come first, a syntax error.
- * stderr and debug would write payloads where logs go.
+ * stderr and debug would write payloads where logs go; after halt_error,
+ * libjq 1.6 frees what it does not own.
  */
 static const char prelude[] = "def stderr: .; def debug: .; def debug(m): .; "
     "def env: {}; def input: error(\"no input here\"); def inputs: empty; "
-    "def input_filename: null; def get_search_list: []; ";
+    "def input_filename: null; def get_search_list: []; "
+    "def halt: error(\"halted\"); def halt_error: error(\"halted\"); "
+    "def halt_error(code): error(\"halted\"); ";
 
 struct jq_program {
 	jq_state *jq;
@@ -221,10 +224,7 @@ jq_program_run(struct jq_program *p, const struct json *j, uint32_t node,
 		buf_putc(out, '\n');
 		jv_free(v);
 	}
-	if (jq_halted(p->jq)) {
-		buf_puts(detail, "the program halted");
-		failed = -1;
-	} else if (jv_invalid_has_msg(jv_copy(v))) {
+	if (jv_invalid_has_msg(jv_copy(v))) {
 		add_message(detail, jv_invalid_get_msg(jv_copy(v)));
 		failed = -1;
 	}
