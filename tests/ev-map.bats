@@ -1,9 +1,8 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2016 # maps are jq: their $ is not the shell's
 # ev-map: what maps give, what they may not do, and what a failing one costs.
 
 bats_require_minimum_version 1.5.0
-# Maps are jq: their $ is not the shell's.
-# shellcheck disable=SC2016
 load helpers/common
 
 setup() {
