@@ -34,10 +34,11 @@ enum {
 };
 
 static const char usage[] =
-    "usage: ev-deliver [-hVv] [--ca FILE] [--concurrency N]\n"
-    "                  [--connect-timeout TIME] [--connect-to "
-    "HOST:PORT:ADDR:PORT] ...\n"
-    "                  [--grace TIME] [--max-line BYTES] [--per-webhook N]\n"
+    "usage: ev-deliver [-hVv] [--ca FILE] [--concurrency N] "
+    "[--connect-timeout TIME]\n"
+    "                  [--connect-to HOST:PORT:ADDR:PORT] ... "
+    "[--grace TIME]\n"
+    "                  [--max-line BYTES] [--per-webhook N]\n"
     "                  [--policy failures|network] [-r FILE] "
     "[--schedule TIME,...]\n"
     "                  [--timeout TIME] [-w FILE] [FILE ...]\n";
@@ -198,13 +199,16 @@ on_result(void *ctx, const struct result *r)
 {
 	struct deliver *d = ctx;
 
+	if (d->stage.out.error)
+		return; /* nobody listens; what ended it is known */
 	result_put(&d->stage.out.buf, r, clock_wall_ms());
 	(void)out_end_line(&d->stage.out); /* a failure sticks */
 	if (r->outcome == OUTCOME_DEAD)
 		worsen(d, EX_REJECTED);
 	if (d->sender.stopping && r->outcome == OUTCOME_DEAD)
 		d->n_aborted++;
-	else if (r->outcome == OUTCOME_DEAD || r->outcome == OUTCOME_ANSWERED)
+	else if (r->outcome == OUTCOME_DEAD || r->outcome == OUTCOME_ANSWERED ||
+	    (r->outcome == OUTCOME_RETRY && d->stage.diag.verbose))
 		diagnose(d, r);
 }
 

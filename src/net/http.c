@@ -19,6 +19,9 @@
 
 enum { MAX_WAIT_FDS = 8, MAX_POLL_MS = 60 * 1000 };
 
+static const char NOT_HTTP1[] = "the answer is not HTTP/1";
+static const char HEAD_TOO_LARGE[] = "the answer's head is over 16 KiB";
+
 struct http_target {
 	char *url;
 	struct curl_slist *fields;
@@ -146,7 +149,7 @@ read_status_line(struct exchange *x, struct span line)
 
 	if (line.len < 12 || memcmp(p, "HTTP/1.", 7) != 0 ||
 	    !isdigit((unsigned char)p[7]) || p[8] != ' ')
-		return refuse(x, HTTP_PROTOCOL, "the answer is not HTTP/1");
+		return refuse(x, HTTP_PROTOCOL, NOT_HTTP1);
 	x->status = 0;
 	for (i = 9; i < 12; i++) {
 		if (!isdigit((unsigned char)p[i]))
@@ -206,8 +209,7 @@ read_head_line(struct exchange *x, struct span line)
 {
 	x->head_bytes += line.len;
 	if (x->head_bytes > HTTP_MAX_HEADER_BYTES)
-		return refuse(x, HTTP_TOO_LARGE,
-		    "the answer's head is over 16 KiB");
+		return refuse(x, HTTP_TOO_LARGE, HEAD_TOO_LARGE);
 	if (x->complete)
 		return 0; /* trailers */
 	if (line.len >= 5 && memcmp(line.p, "HTTP/", 5) == 0)
@@ -394,30 +396,48 @@ classify(CURLcode code)
 	}
 }
 
+/* libcurl's words where they say enough. */
+static const char *
+failure_text(struct exchange *x, enum http_failure failure)
+{
+	curl_off_t connected_us = 0;
+
+	switch (x->code) {
+	case CURLE_OK:
+	case CURLE_GOT_NOTHING:
+		return "closed before the answer's head was complete";
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "cannot resolve the host's name";
+	case CURLE_COULDNT_CONNECT:
+		return "cannot connect";
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return "connection broken before the answer's head was "
+		    "complete";
+	case CURLE_OPERATION_TIMEDOUT:
+		(void)curl_easy_getinfo(x->easy, CURLINFO_PRETRANSFER_TIME_T,
+		    &connected_us);
+		return connected_us ? "no answer in time" :
+		    "no connection in time";
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
+		return NOT_HTTP1;
+	default:
+		return failure == HTTP_TOO_LARGE ? HEAD_TOO_LARGE :
+		    curl_easy_strerror(x->code);
+	}
+}
+
 static void
 describe(struct exchange *x, struct http_result *r)
 {
-	const char *text = x->why;
+	const char *text = x->why ? x->why : failure_text(x, r->failure);
 	long os_error = 0;
-	long verify = 0;
 
-	if (!text)
-		text = x->code == CURLE_OK || x->code == CURLE_GOT_NOTHING ?
-		    "closed before the answer's head was complete" :
-		    r->failure == HTTP_TOO_LARGE ?
-		    "the answer's head is over 16 KiB" :
-		    curl_easy_strerror(x->code);
 	if (r->failure == HTTP_CONNECT)
 		(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &os_error);
-	if (r->failure == HTTP_TLS)
-		(void)curl_easy_getinfo(x->easy, CURLINFO_SSL_VERIFYRESULT,
-		    &verify);
 	if (os_error)
 		snprintf(r->error, sizeof(r->error), "%s: %s", text,
 		    strerror((int)os_error));
-	else if (verify)
-		snprintf(r->error, sizeof(r->error),
-		    "%s (X509 verify result %ld)", text, verify);
 	else
 		snprintf(r->error, sizeof(r->error), "%s", text);
 }

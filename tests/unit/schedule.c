@@ -1,0 +1,97 @@
+/*
+ * The schedule: what follows from an attempt, case by case.
+ */
+#include "deliver/schedule.h"
+
+#define MOST UINT32_MAX
+
+static const int64_t own[] = { 100, 200, 0 };
+
+static const struct {
+	const char *what;
+	bool own; /* the waits above, else schedule_quick */
+	enum retry_policy policy;
+	unsigned attempt;
+	enum http_failure failure;
+	int status;
+	uint32_t dice;
+	enum verdict verdict;
+	const char *reason;
+	int64_t wait_ms;
+} cases[] = {
+	{ "2xx", false, RETRY_FAILURES, 1, HTTP_ANSWERED, 204, 0,
+	    VERDICT_DELIVERED, NULL, 0 },
+	{ "299", false, RETRY_NETWORK, 1, HTTP_ANSWERED, 299, 0,
+	    VERDICT_DELIVERED, NULL, 0 },
+	{ "2xx at last", false, RETRY_FAILURES, 99, HTTP_ANSWERED, 200, MOST,
+	    VERDICT_DELIVERED, NULL, 0 },
+	{ "3xx is not followed", false, RETRY_FAILURES, 1, HTTP_ANSWERED, 302,
+	    0, VERDICT_AGAIN, "http-3xx", 1000 },
+	{ "4xx", false, RETRY_FAILURES, 2, HTTP_ANSWERED, 404, 0,
+	    VERDICT_AGAIN, "http-4xx", 5000 },
+	{ "5xx", false, RETRY_FAILURES, 3, HTTP_ANSWERED, 503, 0,
+	    VERDICT_AGAIN, "http-5xx", 15000 },
+	{ "used up", false, RETRY_FAILURES, 4, HTTP_ANSWERED, 500, 0,
+	    VERDICT_DEAD, "http-5xx", 0 },
+	{ "beyond 5xx", false, RETRY_FAILURES, 4, HTTP_ANSWERED, 999, 0,
+	    VERDICT_DEAD, "http-5xx", 0 },
+	{ "the default is failures", false, RETRY_DEFAULT, 1, HTTP_ANSWERED,
+	    500, 0, VERDICT_AGAIN, "http-5xx", 1000 },
+	{ "jitter only adds", false, RETRY_FAILURES, 1, HTTP_ANSWERED, 500,
+	    MOST, VERDICT_AGAIN, "http-5xx", 1200 },
+	{ "half of the jitter", false, RETRY_FAILURES, 2, HTTP_TIMEOUT, 0,
+	    MOST / 2, VERDICT_AGAIN, "timeout", 5499 },
+	{ "410", false, RETRY_FAILURES, 1, HTTP_ANSWERED, 410, 0, VERDICT_DEAD,
+	    "gone", 0 },
+	{ "network: 410", false, RETRY_NETWORK, 1, HTTP_ANSWERED, 410, 0,
+	    VERDICT_ANSWERED, "http-4xx", 0 },
+	{ "network: 500", false, RETRY_NETWORK, 1, HTTP_ANSWERED, 500, 0,
+	    VERDICT_ANSWERED, "http-5xx", 0 },
+	{ "network: 301", false, RETRY_NETWORK, 1, HTTP_ANSWERED, 301, 0,
+	    VERDICT_ANSWERED, "http-3xx", 0 },
+	{ "network: refused", false, RETRY_NETWORK, 1, HTTP_CONNECT, 0, 0,
+	    VERDICT_AGAIN, "connect", 500 },
+	{ "network: fourth", false, RETRY_NETWORK, 4, HTTP_DNS, 0, 0,
+	    VERDICT_AGAIN, "dns", 4000 },
+	{ "network: fifth", false, RETRY_NETWORK, 5, HTTP_TLS, 0, 0,
+	    VERDICT_DEAD, "tls", 0 },
+	{ "own waits: first", true, RETRY_FAILURES, 1, HTTP_PROTOCOL, 0, 0,
+	    VERDICT_AGAIN, "protocol", 100 },
+	{ "own waits: none", true, RETRY_NETWORK, 3, HTTP_TOO_LARGE, 0, MOST,
+	    VERDICT_AGAIN, "too-large", 0 },
+	{ "own waits: used up", true, RETRY_FAILURES, 4, HTTP_CONNECT, 0, 0,
+	    VERDICT_DEAD, "connect", 0 },
+};
+
+static bool
+is_right(size_t i)
+{
+	struct schedule s = schedule_quick(cases[i].policy);
+	struct decision d;
+
+	if (cases[i].own)
+		s = (struct schedule){ own, sizeof(own) / sizeof(own[0]) };
+	d = schedule_decide(&s, cases[i].policy, cases[i].attempt,
+	    cases[i].failure, cases[i].status, cases[i].dice);
+	if (d.verdict != cases[i].verdict || d.wait_ms != cases[i].wait_ms)
+		return false;
+	if (!d.reason || !cases[i].reason)
+		return d.reason == cases[i].reason;
+	return strcmp(d.reason, cases[i].reason) == 0;
+}
+
+int
+main(void)
+{
+	size_t i, n = sizeof(cases) / sizeof(cases[0]), n_bad = 0;
+
+	printf("1..%zu\n", n);
+	for (i = 0; i < n; i++) {
+		bool right = is_right(i);
+
+		n_bad += !right;
+		printf("%s %zu schedule: %s\n", right ? "ok" : "not ok", i + 1,
+		    cases[i].what);
+	}
+	return n_bad > 0;
+}
