@@ -34,12 +34,15 @@ struct group {
 	uint32_t first; /* in lists; of a single one: the webhook itself */
 };
 
-/* What a candidate's last test and its call need, side by side. */
-struct target {
-	const struct pair *attributes;
-	uint32_t n_attributes;
-	uint32_t first_key; /* in attribute_keys */
+/* A webhook's attribute: a payload member `key`, if there, must equal it. */
+struct attribute {
+	struct span value;
+	uint32_t key;
+};
+
+struct target { /* what is read of a webhook that an event comes to */
 	struct span call_head;
+	uint32_t first, n; /* in attributes */
 };
 
 struct topic { /* a public event of the catalog */
@@ -70,7 +73,7 @@ struct route {
 	size_t n_keys, cap_keys;
 	uint32_t *key_slots; /* hash table of key + 1 */
 	size_t n_key_slots;
-	uint32_t *attribute_keys; /* of all webhooks, one after the other */
+	struct attribute *attributes; /* of all webhooks, one after the other */
 	uint32_t *values; /* key -> node of the payload's member, 0: none */
 	struct member *members;
 	size_t n_members, cap_members;
@@ -116,15 +119,11 @@ build_keys(struct route *r)
 		total += all->list[i].n_attributes;
 	r->n_key_slots = table_size(total);
 	r->key_slots = alloc_zero(r->n_key_slots, sizeof(*r->key_slots));
-	r->attribute_keys = alloc_zero(total, sizeof(*r->attribute_keys));
+	r->attributes = alloc_zero(total, sizeof(*r->attributes));
 	r->targets = alloc_zero(all->n, sizeof(*r->targets));
 	for (i = 0; i < all->n; i++) {
-		r->targets[i] = (struct target){
-			.attributes = all->list[i].attributes,
-			.n_attributes = (uint32_t)all->list[i].n_attributes,
-			.first_key = (uint32_t)at,
-			.call_head = all->list[i].call_head,
-		};
+		r->targets[i] = (struct target){ all->list[i].call_head,
+			(uint32_t)at, (uint32_t)all->list[i].n_attributes };
 		for (a = 0; a < all->list[i].n_attributes; a++) {
 			struct span name = all->list[i].attributes[a].name;
 			size_t slot;
@@ -137,7 +136,8 @@ build_keys(struct route *r)
 				r->keys[key] = name;
 				r->key_slots[slot] = key + 1;
 			}
-			r->attribute_keys[at++] = key;
+			r->attributes[at++] = (struct attribute){
+				all->list[i].attributes[a].value, key };
 		}
 	}
 	r->values = alloc_zero(r->n_keys, sizeof(*r->values));
@@ -200,7 +200,7 @@ count_pairs(struct route *r, uint32_t topic, uint32_t webhook)
 {
 	size_t required = r->catalog->events[topic].n_required;
 
-	r->n_pairs += required ? required : r->targets[webhook].n_attributes;
+	r->n_pairs += required ? required : r->targets[webhook].n;
 }
 
 /* Second pass: count for each group the webhooks that could be in it. */
@@ -211,14 +211,14 @@ count_rivals(struct route *r, uint32_t topic, uint32_t webhook)
 	const struct catalog_event *ev = &r->catalog->events[topic];
 	size_t a;
 
-	for (a = 0; a < t->n_attributes; a++) {
-		struct span value = t->attributes[a].value;
-		uint32_t key = r->attribute_keys[t->first_key + a], g;
+	for (a = t->first; a < t->first + t->n; a++) {
+		const struct attribute *at = &r->attributes[a];
+		uint32_t g;
 
-		if (ev->n_required && !is_required(ev, t->attributes[a].name))
+		if (ev->n_required && !is_required(ev, r->keys[at->key]))
 			continue;
-		g = find_group(r, topic, key, value);
-		r->groups[g].hash = group_hash(r, topic, key, value);
+		g = find_group(r, topic, at->key, at->value);
+		r->groups[g].hash = group_hash(r, topic, at->key, at->value);
 		r->groups[g].n++;
 	}
 }
@@ -241,24 +241,25 @@ place(struct route *r, uint32_t topic, uint32_t webhook)
 {
 	const struct target *w = &r->targets[webhook];
 	struct topic *t = &r->topics[topic];
-	uint32_t best = NONE, fewest = NONE, key;
+	const struct attribute *best = NULL;
+	uint32_t fewest = NONE, key;
 	size_t a, i;
 
-	for (a = 0; a < w->n_attributes; a++) {
+	for (a = w->first; a < w->first + w->n; a++) {
+		const struct attribute *at = &r->attributes[a];
 		const struct group *g = &r->groups[find_group(r, topic,
-		    r->attribute_keys[w->first_key + a],
-		    w->attributes[a].value)];
+		    at->key, at->value)];
 
 		if (g->hash && g->n < fewest) {
-			best = (uint32_t)a;
+			best = at;
 			fewest = g->n;
 		}
 	}
-	key = best == NONE ? NONE : r->attribute_keys[w->first_key + best];
+	key = best ? best->key : NONE;
 	add_placement(r, topic, key | ANY_VALUE, (struct span){ 0 }, webhook);
-	if (best == NONE)
+	if (!best)
 		return;
-	add_placement(r, topic, key, w->attributes[best].value, webhook);
+	add_placement(r, topic, key, best->value, webhook);
 	for (i = 0; i < t->n_pivots && t->pivots[i] != key; i++)
 		;
 	if (i == t->n_pivots) {
@@ -382,7 +383,7 @@ route_free(struct route *r)
 	free(r->lists);
 	free(r->keys);
 	free(r->key_slots);
-	free(r->attribute_keys);
+	free(r->attributes);
 	free(r->values);
 	free(r->members);
 	free(r->matches);
@@ -421,13 +422,13 @@ static bool
 is_equal(const struct route *r, const struct json *j, uint32_t webhook)
 {
 	const struct target *t = &r->targets[webhook];
-	const uint32_t *keys = r->attribute_keys + t->first_key;
+	const struct attribute *at = r->attributes + t->first;
 	size_t a;
 
-	for (a = 0; a < t->n_attributes; a++) {
-		uint32_t value = r->values[keys[a]];
+	for (a = 0; a < t->n; a++) {
+		uint32_t value = r->values[at[a].key];
 
-		if (value && !json_string_is(j, value, t->attributes[a].value))
+		if (value && !json_string_is(j, value, at[a].value))
 			return false;
 	}
 	return true;
@@ -511,11 +512,11 @@ static bool
 has_key(const struct route *r, uint32_t webhook, uint32_t key)
 {
 	const struct target *t = &r->targets[webhook];
-	const uint32_t *keys = r->attribute_keys + t->first_key;
+	const struct attribute *at = r->attributes + t->first;
 	size_t i;
 
-	for (i = 0; i < t->n_attributes; i++)
-		if (keys[i] == key)
+	for (i = 0; i < t->n; i++)
+		if (at[i].key == key)
 			return true;
 	return false;
 }
