@@ -438,3 +438,60 @@ hook-admin: webhook 'b': never called for 'ping': it has no attribute 'name'
 	[ "$(hook-admin list | wc -l)" -eq 12 ]
 	[ "$(sqlite3 "$EV_WEBHOOKS" 'PRAGMA integrity_check')" = ok ]
 }
+
+@test "killed at any time, an import is there as a whole or not at all" {
+	two
+	jq -nc '[range(20000) | {id: "w\(.)", url: "http://host\(.).example/in",
+		subscriptions: ["ping"]}]' >many.json
+	for ms in 010 030 060 090 120 150 180 210 250 300 400; do
+		timeout -s KILL "0.$ms" hook-admin import --replace many.json || true
+		n=$(hook-admin list | wc -l)
+		[ "$n" -eq 2 ] || [ "$n" -eq 20000 ]
+		[ "$(sqlite3 "$EV_WEBHOOKS" 'PRAGMA integrity_check')" = ok ]
+		if [ "$n" -eq 20000 ]; then
+			printf '%s\n%s\n' "$A" "$B" | hook-admin import --replace -
+		fi
+	done
+}
+
+@test "a registry that stays locked is exit 3" {
+	two
+	mkfifo hold
+	sqlite3 "$EV_WEBHOOKS" <hold >/dev/null 2>&1 3>&- 4>&- &
+	EV_STARTED+=("$!")
+	exec 9>hold
+	echo 'BEGIN EXCLUSIVE;' >&9
+	wait_until locked
+	for command in list 'disable a'; do
+		# shellcheck disable=SC2086
+		admin $command
+		want_code 3
+		want_err "hook-admin: $EV_WEBHOOKS: locked by another process"$'\n'
+	done
+	exec 9>&-
+}
+
+locked() {
+	! sqlite3 "$EV_WEBHOOKS" 'SELECT 1 FROM webhook'
+}
+
+@test "what a killed writer left is undone by the next reader" {
+	jq -nc '[range(5000) | {id: "w\(.)", url: "http://host\(.).example/in",
+		subscriptions: ["ping"]}]' >many.json
+	hook-admin import many.json
+	hook-admin list >before
+	mkdir left
+	# A cache this small writes to the file before the commit.
+	sqlite3 "$EV_WEBHOOKS" 'PRAGMA cache_size = 2' 'BEGIN' \
+		"UPDATE webhook SET config = replace(config, 'host', 'nowhere')" \
+		".system cp webhooks.db webhooks.db-journal left" 'ROLLBACK'
+	grep -q nowhere left/webhooks.db
+	[ -s left/webhooks.db-journal ]
+	cp -r left again
+	run_prog hook-admin -w left/webhooks.db list
+	want_code 0
+	same before "$OUT"
+	[ ! -e left/webhooks.db-journal ]
+	echo '{"name":"ping","payload":{"name":"x"}}' |
+		ev-route -w again/webhooks.db
+}

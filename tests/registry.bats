@@ -21,6 +21,7 @@ entry() {
 
 # route FILE: start ev-route with this registry; its input is open on 9.
 route() {
+	: >out # before it is looked at
 	ev-route -w "$1" <in >out 2>err 3>&- 4>&- &
 	EV_STARTED+=("$!")
 	exec 9>in

@@ -422,7 +422,7 @@ warn_unknown_members(struct check *c)
 	FILE *f = fopen(path, "rb");
 	size_t n;
 
-	/* A pipe was read already; SQLite registries hold none. */
+	/* SQLite registries hold none. */
 	while (f && text.len <= REGISTRY_MAX_BYTES && (n = fread(buf_room(&text,
 	    65536), 1, 65536, f)) > 0)
 		text.len += n;
@@ -438,7 +438,8 @@ check_registry(struct check *c)
 	const struct webhooks *all = &c->registry.webhooks;
 	size_t i;
 
-	warn_unknown_members(c);
+	if (S_ISREG(c->registry.seen.st_mode)) /* a pipe was read already */
+		warn_unknown_members(c);
 	for (i = 0; i < all->n; i++) {
 		check_subscriptions(c, &all->list[i]);
 		warn_attributes(c, &all->list[i]);

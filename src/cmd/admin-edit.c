@@ -40,11 +40,13 @@ begin(struct change *c, struct admin *a, enum registry_mode mode)
 	const char *path = admin_registry_path(a);
 	struct buf text = { 0 }, reasons = { 0 };
 	struct error e;
+	int r;
 
 	*c = (struct change){ .admin = a };
-	c->store = registry_store_open(path, mode, BUSY_MS, &e);
-	if (!c->store)
-		stage_die(&a->stage, EX_SETUP, "%s: %s", path, e.text);
+	r = registry_store_open(&c->store, path, mode, BUSY_MS, &e);
+	if (r != 0)
+		stage_die(&a->stage, r == -2 ? EX_SYSTEM : EX_SETUP, "%s: %s",
+		    path, e.text);
 	if (registry_store_begin(c->store, &e) != 0 ||
 	    registry_store_text(c->store, &text, &e) != 0)
 		stage_die(&a->stage, EX_SYSTEM, "%s: %s", path, e.text);
@@ -417,8 +419,8 @@ read_webhooks(struct admin *a, const char *path, struct webhooks *list)
 	read_input(a, path, &text);
 	if (text.len >= 16 && memcmp(text.p, "SQLite format 3", 16) == 0) {
 		text.len = 0;
-		s = registry_store_open(path, REGISTRY_READ, BUSY_MS, &e);
-		if (!s || registry_store_text(s, &text, &e) != 0)
+		if (registry_store_open(&s, path, REGISTRY_READ, BUSY_MS,
+		    &e) != 0 || registry_store_text(s, &text, &e) != 0)
 			stage_die(&a->stage, EX_SETUP, "%s: %s", what, e.text);
 		registry_store_close(s);
 	}

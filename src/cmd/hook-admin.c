@@ -120,13 +120,14 @@ admin_load(const struct admin *a, struct registry *r)
 {
 	const char *path = admin_registry_path(a);
 	struct buf reasons = { 0 };
+	int status = registry_open(r, path, &reasons);
 
-	if (registry_open(r, path, &reasons) == 0) {
+	if (status == 0) {
 		buf_clear(&reasons);
 		return;
 	}
 	admin_say(a, DIAG_ERROR, path, buf_bytes(&reasons));
-	exit(EX_SETUP);
+	exit(status == -2 ? EX_SYSTEM : EX_SETUP);
 }
 
 bool

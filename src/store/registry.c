@@ -27,7 +27,7 @@ enum load_result {
 	LOADED,
 	LOADED_SAME, /* the text is the one held */
 	LOAD_BAD,    /* it can't be used: reasons */
-	LOAD_LOCKED, /* it can't be read now: reasons */
+	LOAD_LATER,  /* it can't be read now: reasons */
 };
 
 static int
@@ -68,16 +68,17 @@ static enum load_result
 read_sqlite(const char *path, int busy_ms, struct buf *text,
     struct buf *reasons)
 {
+	struct registry_store *s;
 	struct error e;
-	struct registry_store *s = registry_store_open(path, REGISTRY_READ,
-	    busy_ms, &e);
-	int r = s ? registry_store_text(s, text, &e) : -1;
+	int r = registry_store_open(&s, path, REGISTRY_READ, busy_ms, &e);
 
+	if (r == 0)
+		r = registry_store_text(s, text, &e);
 	registry_store_close(s);
 	if (r == 0)
 		return LOADED;
 	buf_puts(reasons, e.text);
-	return LOAD_LOCKED;
+	return r == -2 ? LOAD_LATER : LOAD_BAD;
 }
 
 /*
@@ -162,7 +163,7 @@ load(struct registry *r, int busy_ms, struct buf *reasons)
 	result = read_text(r->path, busy_ms, &r->seen, &text, reasons);
 	if (result == LOADED)
 		result = load_text(r, buf_bytes(&text), reasons);
-	r->again = result == LOAD_LOCKED || is_racy(&r->seen);
+	r->again = result == LOAD_LATER || is_racy(&r->seen);
 	buf_clear(&text);
 	return result;
 }
@@ -172,7 +173,14 @@ registry_open(struct registry *r, const char *path, struct buf *reasons)
 {
 	*r = (struct registry){ .path = alloc_copy(path, strlen(path)) };
 	r->checked_ms = clock_coarse_ms();
-	return load(r, OPEN_BUSY_MS, reasons) == LOADED ? 0 : -1;
+	switch (load(r, OPEN_BUSY_MS, reasons)) {
+	case LOADED:
+		return 0;
+	case LOAD_LATER:
+		return -2;
+	default:
+		return -1;
+	}
 }
 
 void

@@ -33,7 +33,8 @@ struct registry {
 };
 
 /*
- * Load the registry at path. 0, or -1 with a line per fault in *reasons (no
+ * Load the registry at path. 0, -1 if the set-up is wrong, -2 if the system
+ * failed or the file stayed locked; then with a line per fault in *reasons (no
  * newline at the end). registry_close also after failure.
  */
 int registry_open(struct registry *, const char *path, struct buf *reasons);
@@ -62,10 +63,10 @@ enum registry_mode { REGISTRY_READ, REGISTRY_WRITE, REGISTRY_CREATE };
 
 /*
  * Open it, waiting busy_ms for others' locks at each step; create it if absent
- * and asked for. NULL with the error: also for a JSON file, another
- * program's database, one of a newer version.
+ * and asked for. 0, or with the error -1: a JSON file, another program's
+ * database, one of a newer version, a bad path; -2: locked, or the system failed.
  */
-struct registry_store *registry_store_open(const char *path,
+int registry_store_open(struct registry_store **, const char *path,
     enum registry_mode, int busy_ms, struct error *);
 void registry_store_close(struct registry_store *); /* undoes what is begun */
 

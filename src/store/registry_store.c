@@ -3,8 +3,8 @@
  * be other users without the right to write beside it, and writes are rare.
  *
  * States: a change is either all there or not at all; a crash before commit
- * leaves a journal that the next writer (or a reader with the right to write)
- * rolls back.
+ * leaves a journal beside the file, and the next one to open it who may write
+ * rolls it back: readers too, else all would stand still until the next change.
  */
 #include "store/registry.h"
 
@@ -36,14 +36,40 @@ static const char put_sql[] =
 _Static_assert(REGISTRY_APPLICATION_ID == 1163284562, "as in the schema");
 _Static_assert(REGISTRY_VERSION == 1, "as in the schema");
 
+/* Did a writer die in the middle, and we may not undo what it did? */
+static bool
+needs_rollback(const struct registry_store *s)
+{
+	int code = sqlite3_extended_errcode(s->db);
+
+	return code == SQLITE_READONLY_ROLLBACK ||
+	    code == SQLITE_READONLY_RECOVERY;
+}
+
+/* -1: the file is not what it should be; -2: it might be, but not now. */
 static int
 failed(struct registry_store *s, struct error *e)
 {
-	int code = sqlite3_errcode(s->db);
-
-	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-		return error_set(e, "locked by another process");
-	return error_set(e, "%s", sqlite3_errmsg(s->db));
+	error_set(e, "%s", sqlite3_errmsg(s->db));
+	if (needs_rollback(s)) {
+		error_set(e, "a change was cut short, which a user who may "
+		    "write the file can undo: hook-admin -w FILE list");
+		return -2;
+	}
+	switch (sqlite3_errcode(s->db)) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		error_set(e, "locked by another process");
+		return -2;
+	case SQLITE_FULL:
+	case SQLITE_INTERRUPT:
+	case SQLITE_IOERR:
+	case SQLITE_NOMEM:
+	case SQLITE_PROTOCOL:
+		return -2;
+	default:
+		return -1;
+	}
 }
 
 static int
@@ -71,17 +97,20 @@ get_number(struct registry_store *s, const char *sql, sqlite3_int64 *n,
 	return r;
 }
 
-/* 1: ours; 0: an empty file, not yet ours; -1 with the error. */
+/* 1: ours; 0: an empty file, not yet ours; -1 or -2 with the error. */
 static int
 whose(struct registry_store *s, struct error *e)
 {
 	sqlite3_int64 application, version, objects;
+	int r = get_number(s, "PRAGMA application_id", &application, e);
 
-	if (get_number(s, "PRAGMA application_id", &application, e) != 0 ||
-	    get_number(s, "PRAGMA user_version", &version, e) != 0 ||
-	    get_number(s, "SELECT count(*) FROM sqlite_master", &objects,
-	    e) != 0)
-		return -1;
+	if (r == 0)
+		r = get_number(s, "PRAGMA user_version", &version, e);
+	if (r == 0)
+		r = get_number(s, "SELECT count(*) FROM sqlite_master",
+		    &objects, e);
+	if (r != 0)
+		return r;
 	if (application == 0 && version == 0 && objects == 0)
 		return 0;
 	if (application != REGISTRY_APPLICATION_ID)
@@ -96,34 +125,30 @@ whose(struct registry_store *s, struct error *e)
 static int
 create(struct registry_store *s, struct error *e)
 {
-	int r;
+	int r = registry_store_begin(s, e);
 
-	if (registry_store_begin(s, e) != 0)
-		return -1;
 	/* Someone else may have been faster. */
-	r = whose(s, e);
+	if (r == 0)
+		r = whose(s, e);
 	if (r == 0)
 		r = run(s, schema, e);
-	if (r < 0)
-		return -1;
-	return registry_store_commit(s, e);
+	return r < 0 ? r : registry_store_commit(s, e);
 }
 
 static int
 prepare(struct registry_store *s, enum registry_mode mode, struct error *e)
 {
-	int r;
+	int r = 0;
 
-	if (mode != REGISTRY_READ && run(s, "PRAGMA journal_mode = DELETE;"
-	    "PRAGMA synchronous = FULL", e) != 0)
-		return -1;
-	r = whose(s, e);
-	if (r < 0)
-		return -1;
+	if (mode != REGISTRY_READ)
+		r = run(s, "PRAGMA journal_mode = DELETE;"
+		    "PRAGMA synchronous = FULL", e);
+	if (r == 0)
+		r = whose(s, e);
 	if (r == 0)
 		return mode == REGISTRY_CREATE ? create(s, e) :
 		    error_set(e, "empty");
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /* An absent or empty file, or an SQLite one. */
@@ -148,9 +173,19 @@ check_form(const char *path, enum registry_mode mode, struct error *e)
 	return 0;
 }
 
-struct registry_store *
-registry_store_open(const char *path, enum registry_mode mode, int busy_ms,
-    struct error *e)
+static int
+open_db(struct registry_store *s, const char *path, int flags,
+    enum registry_mode mode, int busy_ms, struct error *e)
+{
+	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
+		return failed(s, e);
+	sqlite3_busy_timeout(s->db, busy_ms);
+	return prepare(s, mode, e);
+}
+
+int
+registry_store_open(struct registry_store **store, const char *path,
+    enum registry_mode mode, int busy_ms, struct error *e)
 {
 	static const int flags[] = {
 		[REGISTRY_READ] = SQLITE_OPEN_READONLY,
@@ -158,21 +193,23 @@ registry_store_open(const char *path, enum registry_mode mode, int busy_ms,
 		[REGISTRY_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
 	};
 	struct registry_store *s;
+	int r;
 
+	*store = NULL;
 	if (check_form(path, mode, e) != 0)
-		return NULL;
+		return -1;
 	s = alloc_zero(1, sizeof(*s));
-	if (sqlite3_open_v2(path, &s->db, flags[mode], NULL) != SQLITE_OK) {
-		failed(s, e);
-		goto fail;
+	r = open_db(s, path, flags[mode], mode, busy_ms, e);
+	if (r != 0 && needs_rollback(s)) {
+		sqlite3_close(s->db);
+		s->db = NULL;
+		r = open_db(s, path, SQLITE_OPEN_READWRITE, mode, busy_ms, e);
 	}
-	sqlite3_busy_timeout(s->db, busy_ms);
-	if (prepare(s, mode, e) != 0)
-		goto fail;
-	return s;
-fail:
-	registry_store_close(s);
-	return NULL;
+	if (r == 0)
+		*store = s;
+	else
+		registry_store_close(s);
+	return r;
 }
 
 void
@@ -204,7 +241,7 @@ registry_store_text(struct registry_store *s, struct buf *text,
 {
 	static const char sql[] = "SELECT config FROM webhook ORDER BY position";
 	sqlite3_stmt *stmt = NULL;
-	int step = SQLITE_ERROR, n = 0;
+	int step = SQLITE_ERROR, n = 0, r;
 
 	if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) == SQLITE_OK)
 		while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -213,11 +250,10 @@ registry_store_text(struct registry_store *s, struct buf *text,
 			buf_puts(text, n++ ? ",\n" : "[");
 			buf_add(text, p, (size_t)sqlite3_column_bytes(stmt, 0));
 		}
-	if (step != SQLITE_DONE)
-		failed(s, e);
+	r = step == SQLITE_DONE ? 0 : failed(s, e);
 	sqlite3_finalize(stmt);
 	buf_puts(text, n ? "]" : "[]");
-	return step == SQLITE_DONE ? 0 : -1;
+	return r;
 }
 
 /* Prepare once; ready to be bound. */
