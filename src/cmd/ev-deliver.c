@@ -13,8 +13,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/line.h"
 #include "base/num.h"
+#include "cmd/source.h"
 #include "cmd/stage.h"
 #include "deliver/sender.h"
 #include "store/registry.h"
@@ -65,19 +65,9 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* FILE operands, or stdin, one after the other. */
-struct input {
-	char **operands; /* those still to come, NULL ends */
-	struct line_reader lines;
-	bool open, ended;
-	bool starved; /* no whole line is held */
-	uint64_t line;
-	const char *file; /* NULL: stdin */
-};
-
 struct deliver {
 	struct stage stage;
-	struct input input;
+	struct source input;
 	const char *registry_path;
 	struct registry registry;
 	struct call_reader reader;
@@ -148,7 +138,7 @@ stop(struct deliver *d)
 {
 	if (d->sender.stopping)
 		return;
-	d->input.ended = true;
+	source_close(&d->input);
 	d->give_up_at_ms = clock_mono_ms() + d->grace_ms;
 	sender_stop(&d->sender);
 }
@@ -215,86 +205,6 @@ on_result(void *ctx, const struct result *r)
 /* Input */
 
 static void
-next_input(struct deliver *d)
-{
-	struct input *in = &d->input;
-	const char *name = *in->operands;
-	int fd = STDIN_FILENO;
-
-	if (!name) {
-		in->ended = true;
-		return;
-	}
-	in->operands++;
-	in->file = strcmp(name, "-") == 0 ? NULL : name;
-	if (in->file)
-		fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		diag_print(&d->stage.diag, DIAG_ERROR, "cannot open '%s': %s",
-		    name, strerror(errno));
-		worsen(d, EX_SETUP);
-		in->ended = true;
-		return;
-	}
-	line_open(&in->lines, fd, d->stage.max_line);
-	in->line = 0;
-	in->open = true;
-	in->starved = false;
-}
-
-static void
-close_input(struct deliver *d)
-{
-	struct input *in = &d->input;
-
-	if (!in->open)
-		return;
-	if (in->file)
-		close(in->lines.fd);
-	line_close(&in->lines);
-	in->open = false;
-}
-
-static void
-fill_input(struct deliver *d)
-{
-	struct input *in = &d->input;
-	struct diag *diag = &d->stage.diag;
-
-	in->starved = false;
-	if (line_fill(&in->lines) == 0 || errno == EAGAIN ||
-	    errno == EWOULDBLOCK)
-		return;
-	diag_print(diag, DIAG_ERROR, "cannot read %s: %s",
-	    in->file ? in->file : "stdin", strerror(errno));
-	worsen(d, EX_SYSTEM);
-	close_input(d);
-}
-
-static bool
-is_blank(struct span line)
-{
-	size_t i;
-
-	for (i = 0; i < line.len; i++)
-		if (!memchr(" \t\r", line.p[i], 3))
-			return false;
-	return true;
-}
-
-static void
-reject_long(struct stage *s, size_t bytes)
-{
-	struct error e;
-
-	s->input_bytes = bytes;
-	error_set(&e, "the line has %zu bytes, more than --max-line %zu",
-	    bytes, s->max_line);
-	stage_reject(s, "too-long", span_of(e.text), (struct span){ 0 });
-	s->input_bytes = 0;
-}
-
-static void
 take_call(struct deliver *d)
 {
 	struct stage *s = &d->stage;
@@ -318,34 +228,6 @@ take_call(struct deliver *d)
 	sender_add(&d->sender, c);
 }
 
-static void
-take_line(struct deliver *d)
-{
-	struct stage *s = &d->stage;
-	struct input *in = &d->input;
-
-	switch (line_take(&in->lines, &s->input)) {
-	case LINE_MORE:
-	case LINE_FAILED:
-		in->starved = true;
-		return;
-	case LINE_END:
-		close_input(d);
-		return;
-	case LINE_LONG:
-	case LINE_OK:
-		break;
-	}
-	s->diag.file = in->file;
-	s->diag.line = ++in->line;
-	if (line_bytes(&in->lines))
-		reject_long(s, line_bytes(&in->lines));
-	else if (!is_blank(s->input))
-		take_call(d);
-	s->diag.file = NULL;
-	s->diag.line = 0;
-}
-
 static bool
 has_room(const struct deliver *d)
 {
@@ -356,16 +238,16 @@ has_room(const struct deliver *d)
 static void
 read_calls(struct deliver *d)
 {
+	struct stage *s = &d->stage;
 	int n;
 
 	for (n = 0; n < LINES_A_TURN && has_room(d); n++) {
-		if (!d->input.open)
-			next_input(d);
-		else if (!d->input.starved)
-			take_line(d);
-		else
+		if (source_take(&d->input, s) != SOURCE_LINE)
 			break;
+		take_call(d);
 	}
+	s->diag.file = NULL;
+	s->diag.line = 0;
 }
 
 /* The loop */
@@ -409,12 +291,11 @@ check_registry(struct deliver *d)
 static void
 wait_for_more(struct deliver *d, int64_t now_ms)
 {
-	struct input *in = &d->input;
 	struct pollfd fds[2] = {
 		{ .fd = d->signals, .events = POLLIN },
-		{ .fd = in->lines.fd, .events = POLLIN },
+		{ .fd = source_fd(&d->input), .events = POLLIN },
 	};
-	bool wants_input = has_room(d) && in->open && in->starved;
+	bool wants_input = has_room(d) && d->input.starved;
 	int64_t until = earlier(sender_deadline(&d->sender), d->flush_at_ms);
 	struct error e;
 
@@ -427,7 +308,7 @@ wait_for_more(struct deliver *d, int64_t now_ms)
 		return;
 	}
 	if (wants_input && fds[1].revents)
-		fill_input(d);
+		source_fill(&d->input, &d->stage);
 	if (fds[0].revents)
 		take_signals(d);
 }
@@ -459,7 +340,7 @@ run(struct deliver *d)
 		if (d->sender.stopping && now_ms >= d->give_up_at_ms)
 			stop_now(d);
 	}
-	close_input(d);
+	source_close(&d->input);
 	if (d->n_aborted)
 		diag_print(&d->stage.diag, DIAG_WARNING,
 		    "stopped: %zu calls ended dead, aborted", d->n_aborted);
@@ -593,8 +474,6 @@ own_option(struct deliver *d, int c, const char *arg)
 static void
 read_options(struct deliver *d, int argc, char **argv)
 {
-	static char dash[] = "-";
-	static char *only_stdin[] = { dash, NULL };
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hr:Vvw:", options, NULL)) != -1) {
@@ -607,7 +486,7 @@ read_options(struct deliver *d, int argc, char **argv)
 			stage_version(&d->stage);
 		stage_usage(&d->stage, usage);
 	}
-	d->input.operands = argv[optind] ? argv + optind : only_stdin;
+	source_open(&d->input, argv + optind);
 }
 
 static void
@@ -640,6 +519,22 @@ raise_file_limit(size_t concurrency)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Standard descriptors that came closed: without this a pipe or socket of ours
+ * would take their place. Reading or writing them fails as it should.
+ */
+static void
+occupy_standard_fds(const struct stage *s)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null",
+		    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			stage_die(s, EX_SYSTEM, "cannot open /dev/null: %s",
+			    strerror(errno));
+}
+
 static void
 open_all(struct deliver *d)
 {
@@ -650,6 +545,7 @@ open_all(struct deliver *d)
 	};
 	struct error e;
 
+	occupy_standard_fds(&d->stage);
 	open_registry(d);
 	stage_open(&d->stage);
 	raise_file_limit(o.max_connections);

@@ -2,12 +2,10 @@
  * HTTP by libcurl's multi interface: HTTP/1.1, keep-alive, POST, nothing else.
  * The rule it keeps: an answer counts once its head is complete, whatever
  * happens to the bodies afterwards; so libcurl's verdict is asked only where
- * there is no such head. Heads are checked here, for libcurl accepts more than
- * RFC 9112 does (two lengths, HTTP/2 status lines, a length beside chunks).
+ * there is no such head (net/answer.h).
  */
 #include "net/http.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <poll.h>
@@ -15,12 +13,9 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/num.h"
+#include "net/answer.h"
 
 enum { MAX_WAIT_FDS = 8, MAX_POLL_MS = 60 * 1000 };
-
-static const char NOT_HTTP1[] = "the answer is not HTTP/1";
-static const char HEAD_TOO_LARGE[] = "the answer's head is over 16 KiB";
 
 struct http_target {
 	char *url;
@@ -35,13 +30,8 @@ struct exchange {
 	struct curl_slist own[HTTP_MAX_OWN_FIELDS];
 	int64_t start_us;
 	CURLcode code; /* once finished */
-	/* The answer's head so far. */
-	enum http_failure refused; /* why we broke off; HTTP_ANSWERED: not */
-	const char *why;
-	int status;
-	bool complete, chunked, sized;
-	uint64_t length; /* Content-Length, if sized */
-	size_t head_bytes, body_bytes;
+	struct answer answer;
+	size_t body_bytes;
 };
 
 struct http {
@@ -132,101 +122,13 @@ http_target_free(struct http_target *t)
 
 /* The answer */
 
-static int
-refuse(struct exchange *x, enum http_failure failure, const char *why)
-{
-	x->refused = failure;
-	x->why = why;
-	return -1;
-}
-
-/* RFC 9112 section 4, HTTP/1 alone. */
-static int
-read_status_line(struct exchange *x, struct span line)
-{
-	const char *p = line.p;
-	int i;
-
-	if (line.len < 12 || memcmp(p, "HTTP/1.", 7) != 0 ||
-	    !isdigit((unsigned char)p[7]) || p[8] != ' ')
-		return refuse(x, HTTP_PROTOCOL, NOT_HTTP1);
-	x->status = 0;
-	for (i = 9; i < 12; i++) {
-		if (!isdigit((unsigned char)p[i]))
-			return refuse(x, HTTP_PROTOCOL, "bad status line");
-		x->status = x->status * 10 + (p[i] - '0');
-	}
-	if (x->status < 100 || x->status == 101)
-		return refuse(x, HTTP_PROTOCOL, "bad status");
-	x->sized = x->chunked = false;
-	return 0;
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len && strchr(" \t\r\n", s.p[s.len - 1]))
-		s.len--;
-	while (s.len && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	return s;
-}
-
-/* RFC 9112 section 6.3: what can't be framed for sure is not an answer. */
-static int
-read_framing(struct exchange *x, struct span line)
-{
-	static const char length[] = "content-length:";
-	static const char coding[] = "transfer-encoding:";
-	struct span value;
-	uint64_t n;
-
-	if (line.len >= sizeof(coding) - 1 &&
-	    strncasecmp(line.p, coding, sizeof(coding) - 1) == 0)
-		x->chunked = true;
-	if (line.len >= sizeof(length) - 1 &&
-	    strncasecmp(line.p, length, sizeof(length) - 1) == 0) {
-		value = trim((struct span){ line.p + sizeof(length) - 1,
-		    line.len - (sizeof(length) - 1) });
-		if (num_u64(value, 0, INT64_MAX, &n) < 0)
-			return refuse(x, HTTP_PROTOCOL, "bad Content-Length");
-		if (x->sized && n != x->length)
-			return refuse(x, HTTP_PROTOCOL,
-			    "two different Content-Length");
-		x->sized = true;
-		x->length = n;
-	}
-	if (x->sized && x->chunked)
-		return refuse(x, HTTP_PROTOCOL,
-		    "Content-Length beside Transfer-Encoding");
-	return 0;
-}
-
-static int
-read_head_line(struct exchange *x, struct span line)
-{
-	x->head_bytes += line.len;
-	if (x->head_bytes > HTTP_MAX_HEADER_BYTES)
-		return refuse(x, HTTP_TOO_LARGE, HEAD_TOO_LARGE);
-	if (x->complete)
-		return 0; /* trailers */
-	if (line.len >= 5 && memcmp(line.p, "HTTP/", 5) == 0)
-		return read_status_line(x, line);
-	if (trim(line).len == 0) {
-		x->complete = x->status >= 200;
-		return 0;
-	}
-	return read_framing(x, line);
-}
-
 static size_t
 on_header(char *p, size_t size, size_t n, void *user)
 {
+	struct exchange *x = user;
 	struct span line = { p, size * n };
 
-	return read_head_line(user, line) < 0 ? 0 : line.len;
+	return answer_line(&x->answer, line) < 0 ? 0 : line.len;
 }
 
 static size_t
@@ -311,11 +213,8 @@ begin(struct exchange *x, const struct http_request *req)
 {
 	x->user = req->user;
 	x->start_us = clock_mono_us();
-	x->refused = HTTP_ANSWERED;
-	x->why = NULL;
-	x->status = 0;
-	x->complete = x->chunked = x->sized = false;
-	x->head_bytes = x->body_bytes = 0;
+	x->answer = (struct answer){ 0 };
+	x->body_bytes = 0;
 	x->busy = true;
 }
 
@@ -420,9 +319,9 @@ failure_text(struct exchange *x, enum http_failure failure)
 		return connected_us ? "no answer in time" :
 		    "no connection in time";
 	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9 */
-		return NOT_HTTP1;
+		return ANSWER_NOT_HTTP1;
 	default:
-		return failure == HTTP_TOO_LARGE ? HEAD_TOO_LARGE :
+		return failure == HTTP_TOO_LARGE ? ANSWER_HEAD_TOO_LARGE :
 		    curl_easy_strerror(x->code);
 	}
 }
@@ -430,7 +329,7 @@ failure_text(struct exchange *x, enum http_failure failure)
 static void
 describe(struct exchange *x, struct http_result *r)
 {
-	const char *text = x->why ? x->why : failure_text(x, r->failure);
+	const char *text = x->answer.why ? x->answer.why : failure_text(x, r->failure);
 	long os_error = 0;
 
 	if (r->failure == HTTP_CONNECT)
@@ -454,12 +353,12 @@ http_next(struct http *h, struct http_result *r)
 		h->done_tail = &h->done;
 	r->user = x->user;
 	r->duration_us = clock_mono_us() - x->start_us;
-	r->status = x->complete ? x->status : 0;
+	r->status = x->answer.complete ? x->answer.status : 0;
 	r->error[0] = '\0';
 	r->failure = HTTP_ANSWERED;
-	if (!x->complete) {
-		r->failure = x->refused != HTTP_ANSWERED ? x->refused :
-		    classify(x->code);
+	if (!x->answer.complete) {
+		r->failure = x->answer.refused != HTTP_ANSWERED ?
+		    x->answer.refused : classify(x->code);
 		describe(x, r);
 	}
 	x->next = h->idle;

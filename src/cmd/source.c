@@ -1,0 +1,142 @@
+/*
+ * FILE operands or stdin, for a program that waits for more than its input.
+ */
+#include "cmd/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+void
+source_open(struct source *in, char **operands)
+{
+	static char dash[] = "-";
+	static char *only_stdin[] = { dash, NULL };
+
+	*in = (struct source){ .lines = { .fd = -1 } };
+	in->operands = operands && *operands ? operands : only_stdin;
+}
+
+static void
+close_operand(struct source *in)
+{
+	if (!in->open)
+		return;
+	if (in->file)
+		close(in->lines.fd);
+	line_close(&in->lines);
+	in->open = false;
+}
+
+void
+source_close(struct source *in)
+{
+	close_operand(in);
+	in->ended = true;
+}
+
+static void
+worsen(struct stage *s, enum exitcode code)
+{
+	if (s->code < code)
+		s->code = code;
+}
+
+static void
+next_operand(struct source *in, struct stage *s)
+{
+	const char *name = *in->operands;
+	int fd = STDIN_FILENO;
+
+	if (!name) {
+		in->ended = true;
+		return;
+	}
+	in->operands++;
+	in->file = strcmp(name, "-") == 0 ? NULL : name;
+	if (in->file)
+		fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		diag_print(&s->diag, DIAG_ERROR, "cannot open '%s': %s", name,
+		    strerror(errno));
+		worsen(s, EX_SETUP);
+		in->ended = true;
+		return;
+	}
+	line_open(&in->lines, fd, s->max_line);
+	in->line = 0;
+	in->open = true;
+	in->starved = false;
+}
+
+void
+source_fill(struct source *in, struct stage *s)
+{
+	in->starved = false;
+	if (line_fill(&in->lines) == 0 || errno == EAGAIN ||
+	    errno == EWOULDBLOCK)
+		return;
+	diag_print(&s->diag, DIAG_ERROR, "cannot read %s: %s",
+	    in->file ? in->file : "stdin", strerror(errno));
+	worsen(s, EX_SYSTEM);
+	close_operand(in);
+}
+
+static bool
+is_blank(struct span line)
+{
+	size_t i;
+
+	for (i = 0; i < line.len; i++)
+		if (!memchr(" \t\r", line.p[i], 3))
+			return false;
+	return true;
+}
+
+static void
+reject_long(struct stage *s, size_t bytes)
+{
+	struct error e;
+
+	s->input_bytes = bytes;
+	error_set(&e, "the line has %zu bytes, more than --max-line %zu",
+	    bytes, s->max_line);
+	stage_reject(s, "too-long", span_of(e.text), (struct span){ 0 });
+	s->input_bytes = 0;
+}
+
+/* A line of the open operand; false: none, or not one for the caller. */
+static bool
+take_line(struct source *in, struct stage *s)
+{
+	enum line_status status = line_take(&in->lines, &s->input);
+
+	s->diag.file = NULL;
+	s->diag.line = 0;
+	if (status == LINE_END) {
+		close_operand(in);
+		return false;
+	}
+	in->starved = status == LINE_MORE || status == LINE_FAILED;
+	if (in->starved)
+		return false;
+	s->diag.file = in->file;
+	s->diag.line = ++in->line;
+	if (status == LINE_LONG)
+		reject_long(s, line_bytes(&in->lines));
+	return status == LINE_OK && !is_blank(s->input);
+}
+
+enum source_status
+source_take(struct source *in, struct stage *s)
+{
+	while (!in->ended) {
+		if (!in->open)
+			next_operand(in, s);
+		else if (in->starved)
+			return SOURCE_WAIT;
+		else if (take_line(in, s))
+			return SOURCE_LINE;
+	}
+	return SOURCE_END;
+}
