@@ -13,10 +13,27 @@
 
 enum { SHOWN_ERROR_BYTES = 400 }; /* of a reject's error, on stderr */
 
+/*
+ * A standard descriptor that came closed must not become a socket or a store:
+ * it is filled with one that fails when used as it would have.
+ */
+static void
+fill_descriptors(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY :
+		        O_WRONLY) != fd)
+			_exit(EX_SYSTEM);
+}
+
 void
 stage_init(struct stage *s, const char *program, size_t max_line)
 {
 	*s = (struct stage){ .max_line = max_line, .reject = { .fd = -1 } };
+	fill_descriptors();
 	diag_open(&s->diag, program);
 	/* A reader that is gone is EPIPE, handled where we write. */
 	signal(SIGPIPE, SIG_IGN);
