@@ -495,3 +495,20 @@ locked() {
 	echo '{"name":"ping","payload":{"name":"x"}}' |
 		ev-route -w again/webhooks.db
 }
+
+@test "the EXAMPLES of the manual page run, in their order" {
+	unset EV_WEBHOOKS
+	three_webhooks 1 2 3 >webhooks.json
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' "$REPO/man/hook-admin.1" |
+		awk '/^\.Bd/ { n++; inside = 1; next }
+		     /^\.Ed/ { inside = 0 }
+		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
+	for n in 1 2 3 4 5; do
+		bash -e -o pipefail "example.$n" >"out.$n"
+	done
+	[ ! -e example.6 ]
+	[ "$(head -n 1 out.1)" = billing ]
+	[ "$(hook-admin -w webhooks.db list | wc -l)" -eq 4 ]
+	[ "$(jq -r .webhook out.4)" = wh1 ]
+	grep -q "^## Public Events" EVENTS.md
+}
