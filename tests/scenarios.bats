@@ -61,7 +61,8 @@ bodies() {
 		[ "$(wc -l <"$BATS_TEST_TMPDIR/results")" -eq "$n" ]
 	done
 	bodies "$LOG1" "$ping_body"
-	[ ! -s "$LOG2" ] && [ ! -s "$LOG3" ]
+	[ ! -s "$LOG2" ]
+	[ ! -s "$LOG3" ]
 }
 
 @test "ping two" {
