@@ -10,6 +10,8 @@
 #include "base/out.h"
 #include "base/utf8.h"
 
+enum { SHOWN_FILE_BYTES = 1024 };
+
 /* systemd names the device and inode of the stream it connected. */
 static bool
 stderr_is_journal(void)
@@ -50,23 +52,39 @@ diag_foreign(struct buf *b, struct span s, size_t max_bytes)
 	}
 }
 
+static void
+put_head(const struct diag *d, enum diag_level level, struct buf *b)
+{
+	if (d->journal)
+		buf_printf(b, "<%d>", level);
+	buf_printf(b, "%s: ", d->program);
+	if (d->line && d->file) {
+		diag_foreign(b, span_of(d->file), SHOWN_FILE_BYTES);
+		buf_puts(b, ": ");
+	}
+	if (d->line)
+		buf_printf(b, "line %llu: ", (unsigned long long)d->line);
+}
+
 void
 diag_print(const struct diag *d, enum diag_level level, const char *fmt, ...)
 {
-	struct buf b = { 0 };
+	struct buf b = { 0 }, text = { 0 };
+	const char *p, *nl;
 	va_list ap;
 
-	if (d->journal)
-		buf_printf(&b, "<%d>", level);
-	buf_printf(&b, "%s: ", d->program);
-	if (d->line && d->file)
-		buf_printf(&b, "%s: ", d->file);
-	if (d->line)
-		buf_printf(&b, "line %llu: ", (unsigned long long)d->line);
 	va_start(ap, fmt);
-	buf_vprintf(&b, fmt, ap);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	buf_putc(&b, '\n');
+	for (p = buf_str(&text); *p; p = *nl ? nl + 1 : nl) {
+		nl = strchr(p, '\n');
+		if (!nl)
+			nl = p + strlen(p);
+		put_head(d, level, &b);
+		buf_add(&b, p, (size_t)(nl - p));
+		buf_putc(&b, '\n');
+	}
 	(void)out_write_all(STDERR_FILENO, b.p, b.len);
 	buf_clear(&b);
+	buf_clear(&text);
 }

@@ -25,6 +25,7 @@ struct diag {
 
 void diag_open(struct diag *, const char *program);
 
+/* A text of several lines becomes as many diagnostics. */
 void diag_print(const struct diag *, enum diag_level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

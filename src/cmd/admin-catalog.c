@@ -184,7 +184,7 @@ put_record(struct out *out, const struct catalog_event *ev)
 
 /* Returns whether it loaded; the reasons were said. */
 static bool
-load_catalog(const struct admin *a, struct catalog *c)
+load_catalog(struct admin *a, struct catalog *c)
 {
 	struct buf reasons = { 0 };
 	int r = catalog_open(c, a->catalog_dir, &reasons);

@@ -15,7 +15,7 @@ enum { BUSY_MS = 5000, READ_BYTES = 64 * 1024 };
 
 /* A webhook in the making: its arrays are our own, its text is borrowed. */
 struct draft {
-	const struct admin *admin;
+	struct admin *admin;
 	struct webhook w;
 	size_t cap_subscriptions, cap_attributes, cap_headers;
 };
@@ -28,7 +28,7 @@ struct change {
 };
 
 static _Noreturn void
-die_bad(const struct admin *a, const char *what, struct buf *reasons)
+die_bad(struct admin *a, const char *what, struct buf *reasons)
 {
 	admin_say(a, DIAG_ERROR, what, buf_bytes(reasons));
 	exit(EX_SETUP);
@@ -57,7 +57,7 @@ begin(struct change *c, struct admin *a, enum registry_mode mode)
 }
 
 static void
-die_store(const struct change *c, const struct error *e)
+die_store(struct change *c, const struct error *e)
 {
 	stage_die(&c->admin->stage, EX_SYSTEM, "%s: %s",
 	    c->admin->registry_path, e->text);
@@ -142,7 +142,7 @@ set_pair(struct pair **pairs, uint32_t *n, size_t *cap, struct pair new,
 }
 
 static void
-remove_pair(const struct draft *d, struct pair *pairs, uint32_t *n,
+remove_pair(struct draft *d, struct pair *pairs, uint32_t *n,
     const char *name, const char *what)
 {
 	struct pair *p = find_pair(pairs, *n, span_of(name), *what == 'h');
@@ -155,7 +155,7 @@ remove_pair(const struct draft *d, struct pair *pairs, uint32_t *n,
 
 /* "K=V" or "K: V" */
 static struct pair
-split_pair(const struct draft *d, const char *option, const char *text,
+split_pair(struct draft *d, const char *option, const char *text,
     char separator)
 {
 	const char *at = strchr(text, separator);
@@ -297,7 +297,7 @@ copy_array(const void *p, size_t n, size_t size)
 }
 
 static void
-draft_init(struct draft *d, const struct admin *a, const struct webhook *from)
+draft_init(struct draft *d, struct admin *a, const struct webhook *from)
 {
 	struct webhook *w = &d->w;
 
@@ -326,7 +326,7 @@ draft_clear(struct draft *d)
 static void
 draft_finish(struct draft *d, struct webhooks *list)
 {
-	const struct admin *a = d->admin;
+	struct admin *a = d->admin;
 	struct buf text = { 0 }, reasons = { 0 };
 	struct json json;
 	struct json_error e;
@@ -347,7 +347,7 @@ draft_finish(struct draft *d, struct webhooks *list)
 }
 
 static void
-read_input(const struct admin *a, const char *path, struct buf *text)
+read_input(struct admin *a, const char *path, struct buf *text)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);

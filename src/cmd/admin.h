@@ -40,21 +40,21 @@ struct admin {
 };
 
 /* What is wrong and where to read how it is done, on stderr; exit 2. */
-_Noreturn void admin_misuse(const struct admin *, const char *fmt, ...)
+_Noreturn void admin_misuse(struct admin *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* A diagnostic for each line of reasons, behind what they belong to. */
-void admin_say(const struct admin *, enum diag_level, const char *what,
+void admin_say(struct admin *, enum diag_level, const char *what,
     struct span reasons);
 
 /* The registry's path; dies if none was given. */
-const char *admin_registry_path(const struct admin *);
+const char *admin_registry_path(struct admin *);
 
 /* Load the registry, or die with every reason. */
-void admin_load(const struct admin *, struct registry *);
+void admin_load(struct admin *, struct registry *);
 
 /* Records or a table for people? */
-bool admin_wants_table(const struct admin *);
+bool admin_wants_table(struct admin *);
 
 /*
  * The webhook with this id, or NULL: then it is said, and the exit code is 2.
@@ -63,7 +63,7 @@ const struct webhook *admin_find(struct admin *, const struct webhooks *,
     const char *id);
 
 /* Warn of members in a JSON array of webhooks that mean nothing here. */
-void admin_warn_unknown(const struct admin *, const char *what,
+void admin_warn_unknown(struct admin *, const char *what,
     struct span text);
 
 void admin_add(struct admin *);

@@ -16,9 +16,10 @@ config_option(struct config *c, int opt, const char *arg)
 }
 
 void
-config_open(struct config *c, const struct stage *s)
+config_open(struct config *c, struct stage *s)
 {
 	struct buf reasons = { 0 };
+	int r;
 
 	if (!c->registry_path)
 		c->registry_path = getenv("EV_WEBHOOKS");
@@ -28,8 +29,9 @@ config_open(struct config *c, const struct stage *s)
 	if (catalog_open(&c->catalog, c->catalog_dir, &reasons) < 0)
 		stage_die(s, EX_SETUP, "the catalog does not load:\n%s",
 		    buf_str(&reasons));
-	if (registry_open(&c->registry, c->registry_path, &reasons) < 0)
-		stage_die(s, EX_SETUP, "the registry '%s' does not load:\n%s",
+	r = registry_open(&c->registry, c->registry_path, &reasons);
+	if (r < 0)
+		stage_die(s, r == -2 ? EX_SYSTEM : EX_SETUP, "the registry '%s' does not load:\n%s",
 		    c->registry_path, buf_str(&reasons));
 	buf_clear(&reasons);
 }

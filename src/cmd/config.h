@@ -20,8 +20,8 @@ struct config {
 /* true if c was one of -c and -w. */
 bool config_option(struct config *, int c, const char *arg);
 
-/* Load both; dies with 2 and every reason. */
-void config_open(struct config *, const struct stage *);
+/* Load both; dies with 2 (a locked registry: 3) and every reason. */
+void config_open(struct config *, struct stage *);
 void config_close(struct config *);
 
 /*

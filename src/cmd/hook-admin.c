@@ -79,7 +79,7 @@ static const struct command {
 };
 
 void
-admin_misuse(const struct admin *a, const char *fmt, ...)
+admin_misuse(struct admin *a, const char *fmt, ...)
 {
 	struct buf b = { 0 };
 	va_list ap;
@@ -91,7 +91,7 @@ admin_misuse(const struct admin *a, const char *fmt, ...)
 }
 
 void
-admin_say(const struct admin *a, enum diag_level level, const char *what,
+admin_say(struct admin *a, enum diag_level level, const char *what,
     struct span reasons)
 {
 	while (reasons.len) {
@@ -107,7 +107,7 @@ admin_say(const struct admin *a, enum diag_level level, const char *what,
 }
 
 const char *
-admin_registry_path(const struct admin *a)
+admin_registry_path(struct admin *a)
 {
 	if (!a->registry_path || !*a->registry_path)
 		stage_die(&a->stage, EX_SETUP,
@@ -116,7 +116,7 @@ admin_registry_path(const struct admin *a)
 }
 
 void
-admin_load(const struct admin *a, struct registry *r)
+admin_load(struct admin *a, struct registry *r)
 {
 	const char *path = admin_registry_path(a);
 	struct buf reasons = { 0 };
@@ -131,7 +131,7 @@ admin_load(const struct admin *a, struct registry *r)
 }
 
 bool
-admin_wants_table(const struct admin *a)
+admin_wants_table(struct admin *a)
 {
 	return !(a->given & ADMIN_BIT(ADMIN_JSON)) && isatty(STDOUT_FILENO);
 }
@@ -149,7 +149,7 @@ admin_find(struct admin *a, const struct webhooks *all, const char *id)
 }
 
 static void
-warn_entry(const struct admin *a, const char *what, size_t number,
+warn_entry(struct admin *a, const char *what, size_t number,
     const struct json *j, uint32_t entry)
 {
 	struct buf name = { 0 }, shown = { 0 };
@@ -171,7 +171,7 @@ warn_entry(const struct admin *a, const char *what, size_t number,
 }
 
 void
-admin_warn_unknown(const struct admin *a, const char *what, struct span text)
+admin_warn_unknown(struct admin *a, const char *what, struct span text)
 {
 	struct json j;
 	struct json_error e;
@@ -253,7 +253,7 @@ read_options(struct admin *a, int argc, char **argv)
 }
 
 static const struct command *
-find_command(const struct admin *a)
+find_command(struct admin *a)
 {
 	size_t i;
 
@@ -267,7 +267,7 @@ find_command(const struct admin *a)
 }
 
 static void
-check_use(const struct admin *a, const struct command *c)
+check_use(struct admin *a, const struct command *c)
 {
 	unsigned wrong = a->given & ~c->options;
 	int n = (int)a->n_operands - 1, option;

@@ -86,7 +86,7 @@ catch_signals(struct receiver *r)
 
 /* --count, --status: the number, or exit 2. */
 static uint64_t
-number(const struct receiver *r, const char *option, const char *arg,
+number(struct receiver *r, const char *option, const char *arg,
     uint64_t min, uint64_t max)
 {
 	uint64_t n = 0;

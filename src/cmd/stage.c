@@ -96,7 +96,7 @@ stage_version(const struct stage *s)
 }
 
 void
-stage_die(const struct stage *s, enum exitcode code, const char *fmt, ...)
+stage_die(struct stage *s, enum exitcode code, const char *fmt, ...)
 {
 	struct buf b = { 0 };
 	va_list ap;
@@ -106,6 +106,7 @@ stage_die(const struct stage *s, enum exitcode code, const char *fmt, ...)
 	va_end(ap);
 	diag_print(&s->diag, DIAG_ERROR, "%s", buf_str(&b));
 	buf_clear(&b);
+	(void)out_flush(&s->out);
 	exit(code);
 }
 

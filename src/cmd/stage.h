@@ -45,8 +45,11 @@ _Noreturn void stage_usage(const struct stage *, const char *usage);
 _Noreturn void stage_help(const char *usage);
 _Noreturn void stage_version(const struct stage *);
 
-/* A diagnostic and the end: exit code 2 or 3. */
-_Noreturn void stage_die(const struct stage *, enum exitcode, const char *fmt,
+/*
+ * A diagnostic and the end, with exit code 2 or 3. Records that were ready are
+ * written first.
+ */
+_Noreturn void stage_die(struct stage *, enum exitcode, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
 /* Open the rejects file (after the options were read); dies with 2. */

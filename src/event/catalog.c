@@ -225,6 +225,8 @@ take_event(struct loading *l, struct catalog *c)
 		fault(l, "public: missing");
 	if (!ev->payload.len)
 		fault(l, "payload: missing (a JSON Schema; true accepts all)");
+	if (!has_public)
+		return;
 	if (ev->public && ev->map)
 		fault(l, "map: a public event has none");
 	if (!ev->public && !ev->map)

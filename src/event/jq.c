@@ -13,11 +13,13 @@
  * Before the program, on its first line: it shadows what would reach outside,
  * and makes `import` and `include`, which must come first, a syntax error.
  * stderr and debug would write payloads where logs go; after halt_error,
- * libjq 1.6 frees what it does not own.
+ * libjq 1.6 frees what it does not own; error(null) would look like an end.
  */
 static const char prelude[] = "def stderr: .; def debug: .; def debug(m): .; "
     "def env: {}; def input: error(\"no input here\"); def inputs: empty; "
     "def input_filename: null; def get_search_list: []; "
+    "def ev_raise: error; def error: if . == null then \"null\" | ev_raise "
+    "else ev_raise end; def error(message): message | error; "
     "def halt: error(\"halted\"); def halt_error: error(\"halted\"); "
     "def halt_error(code): error(\"halted\"); ";
 
@@ -84,12 +86,17 @@ put_string(struct buf *b, jv s)
 		(size_t)jv_string_length_bytes(jv_copy(s)) });
 }
 
-/* Add a value's text; the value stays the caller's. */
-static void
-put_jv(struct buf *b, jv v)
+/*
+ * Add a value's text; the value stays the caller's. -1 if it is nested deeper
+ * than the reader takes.
+ */
+static int
+put_jv(struct buf *b, jv v, int depth)
 {
-	int i, n;
+	int i, n, r = 0;
 
+	if (depth > JSON_MAX_DEPTH)
+		return -1;
 	switch (jv_get_kind(v)) {
 	case JV_KIND_FALSE:
 		buf_puts(b, "false");
@@ -106,12 +113,12 @@ put_jv(struct buf *b, jv v)
 	case JV_KIND_ARRAY:
 		n = jv_array_length(jv_copy(v));
 		buf_putc(b, '[');
-		for (i = 0; i < n; i++) {
+		for (i = 0; i < n && r == 0; i++) {
 			jv item = jv_array_get(jv_copy(v), i);
 
 			if (i)
 				buf_putc(b, ',');
-			put_jv(b, item);
+			r = put_jv(b, item, depth + 1);
 			jv_free(item);
 		}
 		buf_putc(b, ']');
@@ -119,7 +126,8 @@ put_jv(struct buf *b, jv v)
 	case JV_KIND_OBJECT:
 		buf_putc(b, '{');
 		n = 0;
-		for (i = jv_object_iter(v); jv_object_iter_valid(v, i);
+		for (i = jv_object_iter(v);
+		    r == 0 && jv_object_iter_valid(v, i);
 		    i = jv_object_iter_next(v, i)) {
 			jv key = jv_object_iter_key(v, i);
 			jv value = jv_object_iter_value(v, i);
@@ -128,7 +136,7 @@ put_jv(struct buf *b, jv v)
 				buf_putc(b, ',');
 			put_string(b, key);
 			buf_putc(b, ':');
-			put_jv(b, value);
+			r = put_jv(b, value, depth + 1);
 			jv_free(key);
 			jv_free(value);
 		}
@@ -138,6 +146,7 @@ put_jv(struct buf *b, jv v)
 		buf_puts(b, "null");
 		break;
 	}
+	return r;
 }
 
 static void
@@ -147,9 +156,16 @@ add_message(void *to, jv message)
 	jv text = jv_get_kind(message) == JV_KIND_STRING ? message :
 	    jv_dump_string(message, 0);
 
-	if (b->len)
-		buf_puts(b, "; ");
-	buf_puts(b, jv_string_value(text));
+	const char *p = jv_string_value(text);
+
+	/* The compiler shows the program, prelude and all, in further lines. */
+	if (strncmp(p, "jq: error: ", 11) == 0)
+		p += 11;
+	if (strncmp(p, "jq: ", 4) != 0) {
+		if (b->len)
+			buf_puts(b, "; ");
+		buf_add(b, p, strcspn(p, "\n"));
+	}
 	jv_free(text);
 }
 
@@ -220,7 +236,11 @@ jq_program_run(struct jq_program *p, const struct json *j, uint32_t node,
 	jq_start(p->jq, to_jv(j, node, &scratch), 0);
 	buf_clear(&scratch);
 	while (jv_is_valid(v = jq_next(p->jq))) {
-		put_jv(out, v);
+		if (put_jv(out, v, 1) < 0) {
+			buf_puts(detail, "an output is nested too deep");
+			jv_free(v);
+			return -1;
+		}
 		buf_putc(out, '\n');
 		jv_free(v);
 	}

@@ -8,6 +8,7 @@
 #include "event/jq.h"
 #include "json/write.h"
 #include "net/digest.h"
+#include "net/url.h"
 
 enum { CHILD_DIGITS = 16 };
 
@@ -20,7 +21,10 @@ struct program {
 struct level {
 	struct event event;
 	struct buf outputs, child;
-	uint64_t *seen; /* the children's hashes, a table that doubles */
+	struct twins {
+		uint64_t hash; /* of children alike; 0: a free slot */
+		unsigned n;
+	} *seen; /* a table that doubles */
 	size_t cap_seen, n_seen;
 };
 
@@ -80,7 +84,8 @@ put_webhook(struct buf *b, const struct webhook *w)
 		buf_putc(b, ',');
 	buf_putc(b, '{');
 	json_put_member(b, "id", w->id);
-	json_put_member(b, "url", w->url);
+	/* A query may hold a token. */
+	json_put_member(b, "url", url_without_query(w->url));
 	json_put_name(b, "subscriptions");
 	buf_putc(b, '[');
 	for (i = 0; i < w->n_subscriptions; i++) {
@@ -141,37 +146,44 @@ program_of(struct map *m, const char *file, struct fault *f)
 	return jq;
 }
 
+static struct twins *
+find_twins(const struct level *l, uint64_t hash)
+{
+	size_t mask = l->cap_seen - 1, at = (size_t)hash & mask;
+
+	while (l->seen[at].hash && l->seen[at].hash != hash)
+		at = (at + 1) & mask;
+	return &l->seen[at];
+}
+
+static void
+grow_seen(struct level *l)
+{
+	struct twins *old = l->seen;
+	size_t old_cap = l->cap_seen, i;
+
+	l->cap_seen = old_cap ? old_cap * 2 : 64;
+	l->seen = alloc_zero(l->cap_seen, sizeof(*l->seen));
+	for (i = 0; i < old_cap; i++)
+		if (old[i].hash)
+			*find_twins(l, old[i].hash) = old[i];
+	free(old);
+}
+
 /* How many siblings had the same hash, this one counted. */
 static unsigned
 count_sibling(struct level *l, uint64_t hash)
 {
-	unsigned n = 1;
-	size_t i;
+	struct twins *t;
 
 	hash |= hash == 0;
-	if (l->n_seen * 2 >= l->cap_seen) {
-		uint64_t *old = l->seen;
-		size_t old_cap = l->cap_seen, mask;
-
-		l->cap_seen = old_cap ? old_cap * 2 : 64;
-		mask = l->cap_seen - 1;
-		l->seen = alloc_zero(l->cap_seen, sizeof(*l->seen));
-		for (i = 0; i < old_cap; i++) {
-			size_t at = (size_t)old[i] & mask;
-
-			while (old[i] && l->seen[at])
-				at = (at + 1) & mask;
-			if (old[i])
-				l->seen[at] = old[i];
-		}
-		free(old);
-	}
-	for (i = (size_t)hash & (l->cap_seen - 1); l->seen[i];
-	    i = (i + 1) & (l->cap_seen - 1))
-		n += l->seen[i] == hash;
-	l->seen[i] = hash;
-	l->n_seen++;
-	return n;
+	if (l->n_seen * 2 >= l->cap_seen)
+		grow_seen(l);
+	t = find_twins(l, hash);
+	if (!t->hash)
+		l->n_seen++;
+	t->hash = hash;
+	return ++t->n;
 }
 
 /* PARENT~H, H over the child's name and payload; ~H~2 for a second twin. */
@@ -228,12 +240,14 @@ complete_child(struct level *l, const struct event *parent)
 	struct buf *b = &l->child;
 
 	b->len = 0;
-	buf_add(b, child->text.p, child->text.len - 1);
+	/* Not child->text: an output may be a string that was unwrapped. */
+	buf_span(b, json_bytes(&child->json, 0));
+	b->len--; /* the brace */
 	if (!child->id && parent->id_text.len)
 		put_child_id(l, parent, child);
-	if (!child->time)
+	if (!json_get(&child->json, 0, SPAN("time")))
 		inherit(b, "time", parent, parent->time);
-	if (!child->traceparent)
+	if (!json_get(&child->json, 0, SPAN("traceparent")))
 		inherit(b, "traceparent", parent, parent->traceparent);
 	buf_putc(b, '}');
 }

@@ -9,9 +9,12 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/diag.h"
 #include "base/out.h"
 #include "base/utf8.h"
 #include "json/write.h"
+
+enum { SHOWN_FILE_BYTES = 4096 };
 
 int
 reject_open(struct reject *r, const char *program, const char *path,
@@ -56,8 +59,13 @@ reject_write(struct reject *r, const char *file, uint64_t line,
 	b->len = 0;
 	buf_putc(b, '{');
 	json_put_member(b, "program", span_of(r->program));
-	if (file)
-		json_put_member(b, "file", span_of(file));
+	if (file) {
+		struct buf shown = { 0 };
+
+		diag_foreign(&shown, span_of(file), SHOWN_FILE_BYTES);
+		json_put_member(b, "file", buf_bytes(&shown));
+		buf_clear(&shown);
+	}
 	json_put_member_u64(b, "line", line);
 	json_put_member(b, "reason", span_of(reason));
 	json_put_member(b, "error", error);

@@ -19,6 +19,22 @@ struct regex {
 	pcre2_match_context *context;
 };
 
+/* The length of "{n}", "{n,}" or "{n,m}" at i; 0: it is none. */
+static size_t
+quantifier(struct span s, size_t i)
+{
+	size_t at = i + 1, digits = at;
+
+	while (at < s.len && s.p[at] >= '0' && s.p[at] <= '9')
+		at++;
+	if (at == digits)
+		return 0;
+	if (at < s.len && s.p[at] == ',')
+		for (at++; at < s.len && s.p[at] >= '0' && s.p[at] <= '9';)
+			at++;
+	return at < s.len && s.p[at] == '}' ? at + 1 - i : 0;
+}
+
 /*
  * ECMA-262 and PCRE2 differ in escapes, in (?…) groups, in possessive
  * quantifiers, in empty and nested classes, and in what "." leaves out.
@@ -33,7 +49,8 @@ difference(struct span s)
 		char c = s.p[i], next = i + 1 < s.len ? s.p[i + 1] : '\0';
 
 		if (c == '\\') {
-			if (!next || !strchr("^$\\.*+?()[]{}|/-", next))
+			if (!next || !strchr(class ? "^$\\.*+?()[]{}|/-" :
+			    "^$\\.*+?()[]{}|/", next))
 				return "an escape other than of punctuation";
 			i++;
 		} else if (class) {
@@ -56,6 +73,16 @@ difference(struct span s)
 			return "a (*…) verb";
 		} else if (c == '.') {
 			return "'.'";
+		} else if (c == ']' || c == '}') {
+			return "a bracket that closes nothing";
+		} else if (c == '{') {
+			size_t n = quantifier(s, i);
+
+			if (n == 0)
+				return "'{' that begins no quantifier";
+			i += n - 1;
+			if (i + 1 < s.len && s.p[i + 1] == '+')
+				return "a possessive quantifier";
 		} else if (c == '\0') {
 			return "a NUL";
 		}
