@@ -69,7 +69,7 @@ put_number(struct buf *b, double d)
 {
 	jv text;
 
-	if (d >= 0 && d < 1e15 && d == floor(d) && !signbit(d)) {
+	if (d >= 0 && d < 1e15 && d == (double)(uint64_t)d && !signbit(d)) {
 		buf_u64(b, (uint64_t)d);
 		return;
 	}
