@@ -119,7 +119,8 @@ check: all $(UNITS)
 		ONLY="$(ONLY)" bash tests/helpers/check.sh
 
 bench: all
-	@EV_BIN=$(abspath $(BIN)) bash tests/bench/run.sh
+	@for b in tests/bench/*.sh; do \
+		EV_BIN=$(abspath $(BIN)) bash $$b || exit 1; done
 
 lint: all
 	@EV_BIN=$(abspath $(BIN)) EV_ARCHIVES="$(ARCHIVES)" \
