@@ -349,7 +349,7 @@ run(struct deliver *d)
 /* The set-up */
 
 static size_t
-number(const struct stage *s, const char *option, const char *arg)
+number(struct stage *s, const char *option, const char *arg)
 {
 	uint64_t n;
 
@@ -360,7 +360,7 @@ number(const struct stage *s, const char *option, const char *arg)
 }
 
 static int64_t
-duration(const struct stage *s, const char *option, const char *arg,
+duration(struct stage *s, const char *option, const char *arg,
     int64_t min_ms, int64_t max_ms)
 {
 	int64_t ms;
@@ -431,7 +431,7 @@ static bool
 own_option(struct deliver *d, int c, const char *arg)
 {
 	struct sender_options *o = &d->sender.options;
-	const struct stage *s = &d->stage;
+	struct stage *s = &d->stage;
 
 	switch (c) {
 	case OPT_CA:
@@ -493,13 +493,15 @@ static void
 open_registry(struct deliver *d)
 {
 	struct buf reasons = { 0 };
+	int rc;
 
 	if (!d->registry_path)
 		d->registry_path = getenv("EV_WEBHOOKS");
 	if (!d->registry_path || !*d->registry_path)
 		return;
-	if (registry_open(&d->registry, d->registry_path, &reasons) < 0)
-		stage_die(&d->stage, EX_SETUP,
+	rc = registry_open(&d->registry, d->registry_path, &reasons);
+	if (rc < 0)
+		stage_die(&d->stage, rc == -1 ? EX_SETUP : EX_SYSTEM,
 		    "the registry '%s' does not load:\n%s", d->registry_path,
 		    buf_str(&reasons));
 	buf_clear(&reasons);
@@ -524,7 +526,7 @@ raise_file_limit(size_t concurrency)
  * would take their place. Reading or writing them fails as it should.
  */
 static void
-occupy_standard_fds(const struct stage *s)
+occupy_standard_fds(struct stage *s)
 {
 	int fd;
 

@@ -45,18 +45,27 @@ lanes_join(struct lanes *l, struct call *c)
 }
 
 static void
-take_turn_back(struct lanes *l, struct lane *lane)
+wait_turn(struct lanes *l, struct lane *lane)
 {
-	struct lane **at = &l->turn;
-
-	if (!lane->waits_turn)
+	if (lane->turn_link)
 		return;
-	while (*at != lane)
-		at = &(*at)->next_turn;
-	*at = lane->next_turn;
-	if (!*at)
-		l->turn_tail = at;
-	lane->waits_turn = false;
+	lane->next_turn = NULL;
+	lane->turn_link = l->turn_tail;
+	*l->turn_tail = lane;
+	l->turn_tail = &lane->next_turn;
+}
+
+static void
+leave_turns(struct lanes *l, struct lane *lane)
+{
+	if (!lane->turn_link)
+		return;
+	*lane->turn_link = lane->next_turn;
+	if (lane->next_turn)
+		lane->next_turn->turn_link = lane->turn_link;
+	else
+		l->turn_tail = lane->turn_link;
+	lane->turn_link = NULL;
 }
 
 void
@@ -67,22 +76,11 @@ lanes_leave(struct lanes *l, struct call *c)
 	c->lane = NULL;
 	if (--lane->n_calls)
 		return;
-	take_turn_back(l, lane);
+	leave_turns(l, lane);
 	table_remove(&l->table, &lane->entry);
 	target_release(lane->target);
 	free((char *)(uintptr_t)lane->entry.key.p);
 	free(lane);
-}
-
-static void
-wait_turn(struct lanes *l, struct lane *lane)
-{
-	if (lane->waits_turn)
-		return;
-	lane->waits_turn = true;
-	lane->next_turn = NULL;
-	*l->turn_tail = lane;
-	l->turn_tail = &lane->next_turn;
 }
 
 void
@@ -109,18 +107,6 @@ lane_pop(struct lane *lane)
 	return c;
 }
 
-static struct lane *
-next_in_turn(struct lanes *l)
-{
-	struct lane *lane = l->turn;
-
-	l->turn = lane->next_turn;
-	if (!l->turn)
-		l->turn_tail = &l->turn;
-	lane->waits_turn = false;
-	return lane;
-}
-
 struct lane *
 lanes_turn(struct lanes *l, bool (*may)(const void *, const struct lane *),
     const void *ctx)
@@ -128,7 +114,8 @@ lanes_turn(struct lanes *l, bool (*may)(const void *, const struct lane *),
 	struct lane *first_refused = NULL, *lane;
 
 	while (l->turn && l->turn != first_refused) {
-		lane = next_in_turn(l);
+		lane = l->turn;
+		leave_turns(l, lane);
 		if (!lane->head)
 			continue; /* emptied since; it comes back with a call */
 		wait_turn(l, lane);

@@ -20,7 +20,7 @@ enum lane_fault { LANE_OK, LANE_REMOVED, LANE_DISABLED, LANE_INVALID };
 struct lane {
 	struct entry entry;     /* by webhook id or origin */
 	struct lane *next_turn;
-	bool waits_turn;
+	struct lane **turn_link; /* what points to it; NULL: waits for none */
 	bool webhook;
 	size_t n_calls;         /* that belong to it, wherever they are */
 	size_t in_flight;

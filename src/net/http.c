@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -15,7 +16,7 @@
 #include "base/clock.h"
 #include "net/answer.h"
 
-enum { MAX_WAIT_FDS = 8, MAX_POLL_MS = 60 * 1000 };
+enum { MAX_WAIT_FDS = 8 };
 
 struct http_target {
 	char *url;
@@ -492,8 +493,8 @@ wait_ms(int64_t deadline_ms)
 {
 	int64_t left = deadline_ms - clock_mono_ms();
 
-	if (deadline_ms < 0 || left > MAX_POLL_MS)
-		return MAX_POLL_MS;
+	if (deadline_ms < 0 || left > INT_MAX)
+		return INT_MAX;
 	return left > 0 ? (int)left : 0;
 }
 
