@@ -164,6 +164,6 @@ clean:
 
 .PHONY: FORCE all demo check bench lint fuzz install uninstall clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 
 endif
