@@ -5,7 +5,7 @@
 #include <getopt.h>
 
 #include "cmd/config.h"
-#include "cmd/stage.h"
+#include "cmd/source.h"
 #include "event/map.h"
 
 static const char usage[] =
@@ -93,7 +93,7 @@ main(int argc, char **argv)
 	event_init(&m.event);
 	m.map = map_new(&m.config.catalog);
 	map_bind(m.map, &m.config.registry.webhooks);
-	stage_run(&s, argv + optind, each_event, &m);
+	source_run(&s, argv + optind, each_event, &m);
 	map_free(m.map);
 	event_clear(&m.event);
 	fault_clear(&m.fault);

@@ -4,7 +4,7 @@
 #include <getopt.h>
 
 #include "cmd/config.h"
-#include "cmd/stage.h"
+#include "cmd/source.h"
 #include "event/route.h"
 
 static const char usage[] =
@@ -103,7 +103,7 @@ main(int argc, char **argv)
 	stage_open(&s);
 	event_init(&r.event);
 	r.route = route_new(&r.config.catalog, &r.config.registry.webhooks);
-	stage_run(&s, argv + optind, each_event, &r);
+	source_run(&s, argv + optind, each_event, &r);
 	route_free(r.route);
 	event_clear(&r.event);
 	fault_clear(&r.fault);

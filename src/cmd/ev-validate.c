@@ -7,7 +7,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
-#include "cmd/stage.h"
+#include "cmd/source.h"
 #include "event/event.h"
 
 static const char usage[] =
@@ -146,7 +146,7 @@ main(int argc, char **argv)
 	else
 		load_catalog(&s, &v);
 	stage_open(&s);
-	stage_run(&s, argv + optind, v.schema ? each_value : each_event, &v);
+	source_run(&s, argv + optind, v.schema ? each_value : each_event, &v);
 	catalog_close(&v.catalog);
 	schema_free(v.schema);
 	event_clear(&v.event);

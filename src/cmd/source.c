@@ -1,10 +1,11 @@
 /*
- * FILE operands or stdin, for a program that waits for more than its input.
+ * FILE operands or stdin.
  */
 #include "cmd/source.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 void
@@ -139,4 +140,30 @@ source_take(struct source *in, struct stage *s)
 			return SOURCE_LINE;
 	}
 	return SOURCE_END;
+}
+
+void
+source_run(struct stage *s, char **operands,
+    void (*each)(struct stage *, void *), void *ctx)
+{
+	enum source_status status;
+	struct source in;
+
+	source_open(&in, operands);
+	while ((status = source_take(&in, s)) != SOURCE_END) {
+		if (status == SOURCE_LINE) {
+			each(s, ctx);
+		} else if (out_flush(&s->out) == 0) {
+			/* For a stdin that somebody made non-blocking. */
+			struct pollfd pfd = { source_fd(&in), POLLIN, 0 };
+
+			(void)poll(&pfd, 1, -1);
+			source_fill(&in, s);
+		}
+		if (s->out.error)
+			break;
+	}
+	source_close(&in);
+	s->diag.file = NULL;
+	s->diag.line = 0;
 }

@@ -1,7 +1,7 @@
 /*
- * FILE operands or stdin, one after the other, line by line, for a program
- * that waits for more than its input: it polls the descriptor itself. The
- * rules are stage_run's.
+ * FILE operands or stdin (none, or "-"), one after the other, line by line:
+ * source_run for a filter; the rest for a program that waits for more than its
+ * input and polls the descriptor itself.
  */
 #ifndef CMD_SOURCE_H
 #define CMD_SOURCE_H
@@ -27,7 +27,7 @@ struct source {
 	uint64_t line;    /* number of the last one taken */
 };
 
-/* operands as stage_run takes them; NULL or none: stdin. */
+/* operands: NULL ends them; NULL or none: stdin. */
 void source_open(struct source *, char **operands);
 void source_close(struct source *); /* SOURCE_END from now on */
 
@@ -47,5 +47,13 @@ source_fd(const struct source *in)
 
 /* Read once. A failure ends the operand and makes the exit code EX_SYSTEM. */
 void source_fill(struct source *, struct stage *);
+
+/*
+ * A filter's loop: each is called for every line that is not blank, with the
+ * line in stage->input and BUF_PAD bytes readable behind it; stdout is flushed
+ * before a read would block. A reader of stdout that is gone ends it quietly.
+ */
+void source_run(struct stage *, char **operands,
+    void (*each)(struct stage *, void *ctx), void *ctx);
 
 #endif

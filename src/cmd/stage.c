@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/line.h"
 #include "base/num.h"
 
 enum { SHOWN_ERROR_BYTES = 400 }; /* of a reject's error, on stderr */
@@ -141,89 +140,6 @@ stage_reject(struct stage *s, const char *reason, struct span error,
 		s->code = EX_REJECTED;
 	buf_clear(&text);
 	buf_clear(&shown);
-}
-
-static bool
-is_blank(struct span line)
-{
-	size_t i;
-
-	for (i = 0; i < line.len; i++)
-		if (!memchr(" \t\r", line.p[i], 3))
-			return false;
-	return true;
-}
-
-static void
-reject_long(struct stage *s, size_t bytes)
-{
-	struct buf b = { 0 };
-
-	s->input_bytes = bytes;
-	buf_printf(&b, "the line has %zu bytes, more than --max-line %zu",
-	    bytes, s->max_line);
-	stage_reject(s, "too-long", buf_bytes(&b), (struct span){ 0 });
-	s->input_bytes = 0;
-	buf_clear(&b);
-}
-
-/* One input to its end. -1: the reader of stdout is gone. */
-static int
-run_fd(struct stage *s, int fd, void (*each)(struct stage *, void *), void *ctx)
-{
-	struct line_reader in;
-	enum line_status status;
-	int gone = 0;
-
-	line_open(&in, fd, s->max_line);
-	s->diag.line = 0;
-	while (!gone && (status = line_take(&in, &s->input)) != LINE_END) {
-		if (status == LINE_MORE) {
-			if (out_flush(&s->out) < 0)
-				gone = -1;
-			else if (line_fill(&in) < 0)
-				stage_die(s, EX_SYSTEM, "cannot read %s: %s",
-				    s->diag.file ? s->diag.file : "stdin",
-				    strerror(errno));
-			continue;
-		}
-		s->diag.line++;
-		if (status == LINE_LONG)
-			reject_long(s, line_bytes(&in));
-		else if (!is_blank(s->input))
-			each(s, ctx);
-		gone = s->out.error ? -1 : 0;
-	}
-	line_close(&in);
-	s->diag.line = 0;
-	return gone;
-}
-
-void
-stage_run(struct stage *s, char **operands,
-    void (*each)(struct stage *, void *), void *ctx)
-{
-	static char dash[] = "-";
-	char *none[] = { dash, NULL };
-	char **name = operands && *operands ? operands : none;
-
-	for (; *name; name++) {
-		bool is_stdin = strcmp(*name, "-") == 0;
-		int fd = STDIN_FILENO, gone;
-
-		if (!is_stdin)
-			fd = open(*name, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			stage_die(s, EX_SETUP, "cannot open '%s': %s", *name,
-			    strerror(errno));
-		s->diag.file = is_stdin ? NULL : *name;
-		gone = run_fd(s, fd, each, ctx);
-		if (!is_stdin)
-			close(fd);
-		s->diag.file = NULL;
-		if (gone)
-			return;
-	}
 }
 
 int

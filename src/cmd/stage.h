@@ -1,6 +1,6 @@
 /*
  * What all programs do around a record: options they share, diagnostics,
- * rejects, exit code; and for filters the loop over FILE operands or stdin.
+ * rejects, exit code. The loop over FILE operands or stdin is cmd/source.h.
  */
 #ifndef CMD_STAGE_H
 #define CMD_STAGE_H
@@ -62,15 +62,6 @@ void stage_open(struct stage *);
  */
 void stage_reject(struct stage *, const char *reason, struct span error,
     struct span detail);
-
-/*
- * Read the operands (none or "-": stdin), call each for every line that is
- * not blank, flush stdout before a read. each gets stage->input; BUF_PAD bytes
- * behind it are readable. Oversize lines are rejected here. Dies with 3 on a
- * failed read or write; a reader that is gone ends the loop quietly.
- */
-void stage_run(struct stage *, char **operands,
-    void (*each)(struct stage *, void *ctx), void *ctx);
 
 /* Flush and close all; the exit code. */
 int stage_close(struct stage *);
