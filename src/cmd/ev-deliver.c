@@ -521,22 +521,6 @@ raise_file_limit(size_t concurrency)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/*
- * Standard descriptors that came closed: without this a pipe or socket of ours
- * would take their place. Reading or writing them fails as it should.
- */
-static void
-occupy_standard_fds(struct stage *s)
-{
-	int fd;
-
-	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null",
-		    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-			stage_die(s, EX_SYSTEM, "cannot open /dev/null: %s",
-			    strerror(errno));
-}
-
 static void
 open_all(struct deliver *d)
 {
@@ -547,7 +531,6 @@ open_all(struct deliver *d)
 	};
 	struct error e;
 
-	occupy_standard_fds(&d->stage);
 	open_registry(d);
 	stage_open(&d->stage);
 	raise_file_limit(o.max_connections);
