@@ -37,7 +37,7 @@ read_json(struct call_reader *r, struct span text, struct error *e)
 	struct json_error why;
 
 	if (json_read(&r->json, text.p, text.len, &why) < 0)
-		return error_set(e, "column %zu: %s", why.column, why.what);
+		return error_set(e, "%s at byte %zu", why.what, why.column);
 	return 0;
 }
 
@@ -59,8 +59,8 @@ unwrap(struct call_reader *r, struct span *text, struct error *e)
 	(void)buf_room(&r->unwrapped, BUF_PAD);
 	*text = buf_bytes(&r->unwrapped);
 	if (json_read(&r->json, text->p, text->len, &why) < 0)
-		return error_set(e, "in the string: column %zu: %s",
-		    why.column, why.what);
+		return error_set(e, "in the string: %s at byte %zu",
+		    why.what, why.column);
 	return 0;
 }
 
