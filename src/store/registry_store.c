@@ -97,18 +97,26 @@ get_number(struct registry_store *s, const char *sql, sqlite3_int64 *n,
 	return r;
 }
 
-/* 1: ours; 0: an empty file, not yet ours; -1 or -2 with the error. */
+/*
+ * 1: ours; 0: an empty file, not yet ours; -1 or -2 with the error. One look at
+ * all three numbers: someone may be creating it.
+ */
 static int
 whose(struct registry_store *s, struct error *e)
 {
 	sqlite3_int64 application, version, objects;
-	int r = get_number(s, "PRAGMA application_id", &application, e);
+	int r = run(s, "SAVEPOINT look", e);
 
-	if (r == 0)
-		r = get_number(s, "PRAGMA user_version", &version, e);
+	/* The schema first: a pragma alone does not begin to read. */
 	if (r == 0)
 		r = get_number(s, "SELECT count(*) FROM sqlite_master",
 		    &objects, e);
+	if (r == 0)
+		r = get_number(s, "PRAGMA application_id", &application, e);
+	if (r == 0)
+		r = get_number(s, "PRAGMA user_version", &version, e);
+	if (r == 0)
+		r = run(s, "RELEASE look", e);
 	if (r != 0)
 		return r;
 	if (application == 0 && version == 0 && objects == 0)
