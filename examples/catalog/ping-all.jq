@@ -1,3 +1,3 @@
 # A ping for each webhook that has a name; webhooks that share one share it.
-$webhooks | map(.attributes.name // "" | select(. != "")) | unique[]
+[$webhooks[].attributes.name] - [null, ""] | unique[]
 | { name: "ping", payload: { name: . } }

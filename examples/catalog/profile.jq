@@ -2,5 +2,5 @@
 # stands for; webhooks that share a service share the event.
 select(.payload.servicePreferencesMode == "AUTO")
 | .payload.fiscalCode as $fiscalCode
-| $webhooks | map(.attributes.serviceId // "" | select(. != "")) | unique[]
+| [$webhooks[].attributes.serviceId] - [null, ""] | unique[]
 | { name: "service:subscribed", payload: { serviceId: ., fiscalCode: $fiscalCode } }
