@@ -155,10 +155,8 @@ group_hash(const struct route *r, uint32_t topic, uint32_t key,
 
 /* The slot where the group is or would be. */
 static uint32_t
-find_group(const struct route *r, uint32_t topic, uint32_t key,
-    struct span value)
+find_group(const struct route *r, uint64_t hash)
 {
-	uint64_t hash = group_hash(r, topic, key, value);
 	size_t mask = r->n_groups - 1, at = (size_t)(hash >> 1) & mask;
 
 	while (r->groups[at].hash && r->groups[at].hash != hash)
@@ -203,6 +201,14 @@ count_pairs(struct route *r, uint32_t topic, uint32_t webhook)
 	r->n_pairs += required ? required : r->targets[webhook].n;
 }
 
+/* May the attribute be the webhook's pivot for the event? */
+static bool
+is_candidate(const struct route *r, const struct catalog_event *ev,
+    const struct attribute *at)
+{
+	return !ev->n_required || is_required(ev, r->keys[at->key]);
+}
+
 /* Second pass: count for each group the webhooks that could be in it. */
 static void
 count_rivals(struct route *r, uint32_t topic, uint32_t webhook)
@@ -211,55 +217,75 @@ count_rivals(struct route *r, uint32_t topic, uint32_t webhook)
 	const struct catalog_event *ev = &r->catalog->events[topic];
 	size_t a;
 
+	if (t->n < 2 || ev->n_required == 1)
+		return; /* there is no choice */
 	for (a = t->first; a < t->first + t->n; a++) {
 		const struct attribute *at = &r->attributes[a];
-		uint32_t g;
+		uint64_t hash;
+		struct group *g;
 
-		if (ev->n_required && !is_required(ev, r->keys[at->key]))
+		if (!is_candidate(r, ev, at))
 			continue;
-		g = find_group(r, topic, at->key, at->value);
-		r->groups[g].hash = group_hash(r, topic, at->key, at->value);
-		r->groups[g].n++;
+		hash = group_hash(r, topic, at->key, at->value);
+		g = &r->groups[find_group(r, hash)];
+		g->hash = hash;
+		g->n++;
 	}
+}
+
+/* The candidate whose value the fewest share; NULL: none. */
+static const struct attribute *
+find_pivot(const struct route *r, uint32_t topic, const struct target *t)
+{
+	const struct catalog_event *ev = &r->catalog->events[topic];
+	const struct attribute *best = NULL;
+	uint32_t fewest = NONE;
+	size_t a;
+
+	for (a = t->first; a < t->first + t->n; a++) {
+		const struct attribute *at = &r->attributes[a];
+		uint32_t n = 0;
+
+		if (!is_candidate(r, ev, at))
+			continue;
+		if (t->n >= 2 && ev->n_required != 1)
+			n = r->groups[find_group(r, group_hash(r, topic,
+			    at->key, at->value))].n;
+		if (n < fewest) {
+			best = at;
+			fewest = n;
+		}
+	}
+	return best;
 }
 
 static void
 add_placement(struct route *r, uint32_t topic, uint32_t key, struct span value,
     uint32_t webhook)
 {
-	uint32_t g = find_group(r, topic, key, value);
+	uint64_t hash = group_hash(r, topic, key, value);
+	uint32_t g = find_group(r, hash);
 
-	r->groups[g].hash = group_hash(r, topic, key, value);
+	r->groups[g].hash = hash;
 	r->placements = alloc_grow(r->placements, &r->cap_placements,
 	    r->n_placements + 1, sizeof(*r->placements));
 	r->placements[r->n_placements++] = (struct placement){ g, webhook };
 }
 
-/* Third pass: into the group with the fewest rivals, and its key's whole. */
+/* Third pass: into the pivot's group, and the one of all its values. */
 static void
 place(struct route *r, uint32_t topic, uint32_t webhook)
 {
-	const struct target *w = &r->targets[webhook];
+	const struct attribute *pivot = find_pivot(r, topic,
+	    &r->targets[webhook]);
 	struct topic *t = &r->topics[topic];
-	const struct attribute *best = NULL;
-	uint32_t fewest = NONE, key;
-	size_t a, i;
+	uint32_t key = pivot ? pivot->key : NONE;
+	size_t i;
 
-	for (a = w->first; a < w->first + w->n; a++) {
-		const struct attribute *at = &r->attributes[a];
-		const struct group *g = &r->groups[find_group(r, topic,
-		    at->key, at->value)];
-
-		if (g->hash && g->n < fewest) {
-			best = at;
-			fewest = g->n;
-		}
-	}
-	key = best ? best->key : NONE;
 	add_placement(r, topic, key | ANY_VALUE, (struct span){ 0 }, webhook);
-	if (!best)
+	if (!pivot)
 		return;
-	add_placement(r, topic, key, best->value, webhook);
+	add_placement(r, topic, key, pivot->value, webhook);
 	for (i = 0; i < t->n_pivots && t->pivots[i] != key; i++)
 		;
 	if (i == t->n_pivots) {
@@ -438,7 +464,8 @@ static void
 take_matches(struct route *r, const struct json *j, uint32_t topic,
     uint32_t key, struct span value)
 {
-	const struct group *g = &r->groups[find_group(r, topic, key, value)];
+	const struct group *g = &r->groups[find_group(r,
+	    group_hash(r, topic, key, value))];
 	const uint32_t *list = g->n == 1 ? &g->first : r->lists + g->first;
 	size_t i;
 
