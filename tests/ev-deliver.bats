@@ -338,6 +338,8 @@ ended() {
 	one_reject invalid-call '{"url":"http://u:p@127.0.0.1:9/","headers":{}}'
 	one_reject invalid-call '{"url":"ftp://127.0.0.1:9/","headers":{}}'
 	one_reject invalid-call "{$u,\"id\":1}"
+	one_reject invalid-call "{$u,\"id\":\"a\\u0001b\"}"
+	one_reject invalid-call "{$u,\"id\":\"\"}"
 	one_reject invalid-call "{$u,\"webhook\":\"\"}"
 	one_reject invalid-call "{$u,\"traceparent\":\"a\\nb\"}"
 	{

@@ -54,3 +54,58 @@ clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES])
 	    tm.tm_mday % 100, tm.tm_hour % 100, tm.tm_min % 100,
 	    tm.tm_sec % 100, (int)(wall_ms % 1000) % 1000);
 }
+
+/* Two digits at s.p + at, from min to max? */
+static bool
+two(struct span s, size_t at, int min, int max)
+{
+	int n;
+
+	if (s.len < at + 2 || s.p[at] < '0' || s.p[at] > '9' ||
+	    s.p[at + 1] < '0' || s.p[at + 1] > '9')
+		return false;
+	n = (s.p[at] - '0') * 10 + (s.p[at + 1] - '0');
+	return n >= min && n <= max;
+}
+
+static bool
+is_day(struct span s)
+{
+	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31,
+		30, 31 };
+	int year, month;
+
+	if (!two(s, 0, 0, 99) || !two(s, 2, 0, 99) || !two(s, 5, 1, 12))
+		return false;
+	year = (s.p[0] - '0') * 1000 + (s.p[1] - '0') * 100 +
+	    (s.p[2] - '0') * 10 + (s.p[3] - '0');
+	month = (s.p[5] - '0') * 10 + (s.p[6] - '0');
+	if (!two(s, 8, 1, days[month - 1]))
+		return false;
+	return !(month == 2 && s.p[8] == '2' && s.p[9] == '9' &&
+	    (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0)));
+}
+
+bool
+clock_is_rfc3339(struct span s)
+{
+	size_t at = 19;
+
+	if (s.len < 20 || !is_day(s) || s.p[4] != '-' || s.p[7] != '-' ||
+	    (s.p[10] | 0x20) != 't' || !two(s, 11, 0, 23) || s.p[13] != ':' ||
+	    !two(s, 14, 0, 59) || s.p[16] != ':' || !two(s, 17, 0, 60))
+		return false;
+	if (s.p[at] == '.') {
+		size_t digits = ++at;
+
+		while (at < s.len && s.p[at] >= '0' && s.p[at] <= '9')
+			at++;
+		if (at == digits)
+			return false;
+	}
+	if (at + 1 == s.len)
+		return (s.p[at] | 0x20) == 'z';
+	return at + 6 == s.len && (s.p[at] == '+' || s.p[at] == '-') &&
+	    two(s, at + 1, 0, 23) && s.p[at + 3] == ':' &&
+	    two(s, at + 4, 0, 59);
+}

@@ -4,6 +4,7 @@
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -17,5 +18,8 @@ int64_t clock_wall_ms(void);   /* since 1970, UTC */
 
 /* "2026-11-23T18:42:00.123Z" (RFC 3339), at out. */
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
+
+/* Is the text a date-time of RFC 3339 section 5.6? */
+bool clock_is_rfc3339(struct span);
 
 #endif

@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "net/field.h"
 
+enum { CALL_ID_BYTES = 255 };
+
 static const char NOT_JSON[] = "not-json";
 static const char INVALID_CALL[] = "invalid-call";
 
@@ -82,6 +84,27 @@ need_string(const struct json *j, uint32_t i, const char *name,
 	return 0;
 }
 
+/* As an event's: what names a call is sent, logged and stored. */
+static int
+check_id(const struct json *j, uint32_t i, struct error *e)
+{
+	struct buf scratch = { 0 };
+	struct span id;
+	bool good;
+	size_t k;
+
+	if (!i)
+		return 0;
+	id = json_string(j, i, &scratch);
+	good = id.len > 0 && id.len <= CALL_ID_BYTES;
+	for (k = 0; k < id.len; k++)
+		good = good && (unsigned char)id.p[k] >= 0x20 &&
+		    id.p[k] != 0x7f;
+	buf_clear(&scratch);
+	return good ? 0 : error_set(e, "/id: has not 1 to 255 bytes, or a "
+	    "control character");
+}
+
 static int
 check_headers(const struct json *j, uint32_t headers, struct error *e)
 {
@@ -123,6 +146,8 @@ find_members(const struct json *j, struct members *m, struct error *e)
 	}
 	if (!m->url)
 		return error_set(e, "/url: missing or null");
+	if (check_id(j, m->id, e) < 0)
+		return -1;
 	m->headers = member(j, "headers");
 	m->body = member(j, "body");
 	return check_headers(j, m->headers, e);

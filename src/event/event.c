@@ -3,6 +3,10 @@
  */
 #include "event/event.h"
 
+#include "base/clock.h"
+
+enum { TRACEPARENT_BYTES = 55 };
+
 void
 fault_clear(struct fault *f)
 {
@@ -43,6 +47,7 @@ event_clear(struct event *ev)
 	buf_clear(&ev->unwrapped);
 	buf_clear(&ev->name_buf);
 	buf_clear(&ev->id_buf);
+	buf_clear(&ev->unescaped);
 }
 
 static int
@@ -104,11 +109,43 @@ take_id(struct event *ev, struct fault *f)
 	return 0;
 }
 
-/* What is handed on but not ours to judge is dropped if it is no string. */
-static uint32_t
-string_or_none(const struct json *j, uint32_t node)
+static int
+take_time(struct event *ev, struct fault *f)
 {
-	return node && json_kind(j, node) == JSON_STRING ? node : 0;
+	const struct json *j = &ev->json;
+
+	ev->time = json_get(j, 0, SPAN("time"));
+	if (!ev->time || (json_kind(j, ev->time) == JSON_STRING &&
+	    clock_is_rfc3339(json_string(j, ev->time, &ev->unescaped))))
+		return 0;
+	return fault_set(f, "invalid-event", "/time is not a date-time such "
+	    "as 2026-01-31T12:00:00Z (RFC 3339)");
+}
+
+/*
+ * W3C Trace Context, 3.2: version-traceid-parentid-flags in lower-case hex. One
+ * that is none is not handed on, as that text asks, and costs no event.
+ */
+static uint32_t
+find_traceparent(const struct json *j)
+{
+	uint32_t node = json_get(j, 0, SPAN("traceparent"));
+	struct span s;
+	size_t i;
+
+	if (!node || json_kind(j, node) != JSON_STRING)
+		return 0;
+	s = json_bytes(j, node); /* with its quotes; an escape is no hex */
+	if (s.len != TRACEPARENT_BYTES + 2)
+		return 0;
+	for (i = 1; i <= TRACEPARENT_BYTES; i++) {
+		bool dash = i == 3 || i == 36 || i == 53;
+
+		if (dash ? s.p[i] != '-' : !s.p[i] ||
+		    !strchr("0123456789abcdef", s.p[i]))
+			return 0;
+	}
+	return node;
 }
 
 int
@@ -134,10 +171,8 @@ event_read(struct event *ev, struct span line, struct fault *f)
 	ev->name = json_string(j, name, &ev->name_buf);
 	ev->payload = json_get(j, 0, SPAN("payload"));
 	ev->id = json_get(j, 0, SPAN("id"));
-	ev->time = string_or_none(j, json_get(j, 0, SPAN("time")));
-	ev->traceparent = string_or_none(j,
-	    json_get(j, 0, SPAN("traceparent")));
-	return take_id(ev, f);
+	ev->traceparent = find_traceparent(j);
+	return take_time(ev, f) < 0 ? -1 : take_id(ev, f);
 }
 
 const struct catalog_event *

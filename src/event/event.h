@@ -35,7 +35,7 @@ struct event {
 	uint32_t payload;     /* nodes; 0: absent (a payload then is {}) */
 	uint32_t id, time, traceparent;
 	struct span id_text;  /* empty: none */
-	struct buf unwrapped, name_buf, id_buf;
+	struct buf unwrapped, name_buf, id_buf, unescaped;
 	struct json none;     /* the text {} */
 };
 

@@ -245,7 +245,7 @@ complete_child(struct level *l, const struct event *parent)
 	b->len--; /* the brace */
 	if (!child->id && parent->id_text.len)
 		put_child_id(l, parent, child);
-	if (!json_get(&child->json, 0, SPAN("time")))
+	if (!child->time)
 		inherit(b, "time", parent, parent->time);
 	if (!json_get(&child->json, 0, SPAN("traceparent")))
 		inherit(b, "traceparent", parent, parent->traceparent);
