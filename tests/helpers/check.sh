@@ -11,15 +11,15 @@ one() { # a unit test or a suite: its TAP on stdout
 	case $1 in
 	*.bats) bats --tap "$1" ;;
 	*)
-		"$1" >"$work/unit.$$" 2>&1
+		"$1" >"$work/unit.$BASHPID" 2>&1
 		code=$?
 		# One that speaks no TAP counts as one test.
-		if grep -Eq '^(not )?ok ' "$work/unit.$$"; then
-			cat "$work/unit.$$"
+		if grep -Eq '^(not )?ok ' "$work/unit.$BASHPID"; then
+			cat "$work/unit.$BASHPID"
 		elif [ $code -eq 0 ]; then
 			echo "ok 1 unit/$(basename "$1")"
 		else
-			sed 's/^/# /' "$work/unit.$$"
+			sed 's/^/# /' "$work/unit.$BASHPID"
 		fi
 		[ $code -eq 0 ] || echo "not ok 1 unit/$(basename "$1"): exit $code"
 		;;
