@@ -8,18 +8,20 @@ work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 
 one() { # a unit test or a suite: its TAP on stdout
+	local said code
+	said=$work/$(basename "$1").said
 	case $1 in
 	*.bats) bats --tap "$1" ;;
 	*)
-		"$1" >"$work/unit.$BASHPID" 2>&1
+		"$1" >"$said" 2>&1
 		code=$?
 		# One that speaks no TAP counts as one test.
-		if grep -Eq '^(not )?ok ' "$work/unit.$BASHPID"; then
-			cat "$work/unit.$BASHPID"
+		if grep -Eq '^(not )?ok ' "$said"; then
+			cat "$said"
 		elif [ $code -eq 0 ]; then
 			echo "ok 1 unit/$(basename "$1")"
 		else
-			sed 's/^/# /' "$work/unit.$BASHPID"
+			sed 's/^/# /' "$said"
 		fi
 		[ $code -eq 0 ] || echo "not ok 1 unit/$(basename "$1"): exit $code"
 		;;
