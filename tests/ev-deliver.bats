@@ -450,6 +450,38 @@ sink_connected() {
 	[ "$(tail -n 1 out | jq -r '.outcome + ":" + .reason')" = dead:aborted ]
 }
 
+@test "a second signal beside an answer: what was answered is told" {
+	script "delay 300ms status 204"
+	set -m # so that SIGINT is not ignored
+	background
+	set +m
+	call / >&8
+	wait_until lines "$SINK_LOG" 1
+	kill -STOP "$DELIVER"
+	# The answer was written when another request's can be.
+	curl -s "http://127.0.0.1:$SINK_PORT/"
+	kill -TERM "$DELIVER"
+	kill -INT "$DELIVER"
+	kill -CONT "$DELIVER"
+	ended 0
+	exec 8>&-
+	outcomes delivered:
+}
+
+@test "a call can't take an origin's place by naming it as its webhook" {
+	start_sink
+	echo '[]' >w.json
+	{
+		call /1
+		call /2 '"webhook":"http://127.0.0.1:'"$SINK_PORT"'"'
+		call /3
+	} >in
+	run_prog ev-deliver -w w.json in
+	want_code 1
+	[ "$(jq -r '.outcome + .url' "$OUT" | sed 's/http.*:[0-9]*//' | sort | paste -sd' ')" = \
+		'dead delivered/1 delivered/3' ]
+}
+
 @test "the grace time ends" {
 	script hang
 	background --grace 100ms

@@ -147,7 +147,7 @@ static void
 stop_now(struct deliver *d)
 {
 	stop(d);
-	sender_abandon(&d->sender);
+	sender_abandon(&d->sender, clock_mono_ms());
 }
 
 static void

@@ -17,9 +17,9 @@ void
 lanes_clear(struct lanes *l)
 {
 	table_clear(&l->table);
+	buf_clear(&l->key);
 }
 
-/* An id holds no ':', an origin does: they can't be taken for one another. */
 static struct lane *
 lane_new(struct lanes *l, struct span key, bool webhook)
 {
@@ -36,11 +36,15 @@ void
 lanes_join(struct lanes *l, struct call *c)
 {
 	bool webhook = c->webhook_id.len > 0;
-	struct span key = webhook ? c->webhook_id : c->target->origin;
-	struct entry *found = table_find(&l->table, key);
+	struct entry *found;
 
+	/* A call may name an origin as its webhook: the kind is in the key. */
+	l->key.len = 0;
+	buf_putc(&l->key, webhook ? 'w' : 'o');
+	buf_span(&l->key, webhook ? c->webhook_id : c->target->origin);
+	found = table_find(&l->table, buf_bytes(&l->key));
 	c->lane = found ? (struct lane *)(void *)found :
-	    lane_new(l, key, webhook);
+	    lane_new(l, buf_bytes(&l->key), webhook);
 	c->lane->n_calls++;
 }
 

@@ -34,6 +34,7 @@ struct lane {
 struct lanes {
 	struct table table;
 	struct lane *turn, **turn_tail;
+	struct buf key; /* scratch */
 };
 
 void lanes_init(struct lanes *);

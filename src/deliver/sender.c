@@ -337,10 +337,12 @@ sender_stop(struct sender *s)
 }
 
 void
-sender_abandon(struct sender *s)
+sender_abandon(struct sender *s, int64_t now_ms)
 {
 	struct call *c;
 
+	/* What was answered meanwhile is told as such. */
+	(void)sender_collect(s, now_ms);
 	while ((c = s->flying)) {
 		land(s, c);
 		bury(s, c, ABORTED, "stopped while it was under way");

@@ -70,6 +70,6 @@ int64_t sender_deadline(const struct sender *);
 void sender_stop(struct sender *);
 
 /* What is under way ends dead, aborted, too. http_close must follow. */
-void sender_abandon(struct sender *);
+void sender_abandon(struct sender *, int64_t now_ms);
 
 #endif

@@ -378,6 +378,7 @@ struct route *
 route_new(const struct catalog *c, const struct webhooks *w)
 {
 	struct route *r = alloc_zero(1, sizeof(*r));
+	size_t wholes;
 
 	r->catalog = c;
 	r->webhooks = w;
@@ -386,8 +387,10 @@ route_new(const struct catalog *c, const struct webhooks *w)
 	r->topics = alloc_zero(c->n, sizeof(*r->topics));
 	build_keys(r);
 	each_subscription(r, count_pairs);
-	/* And for each event one of each key's whole, one without any. */
-	r->n_groups = table_size(r->n_pairs + c->n * (r->n_keys + 1));
+	/* And the wholes of the keys, and for each event one without any. */
+	wholes = c->n * r->n_keys;
+	r->n_groups = table_size(r->n_pairs + c->n +
+	    (wholes < r->n_pairs ? wholes : r->n_pairs));
 	r->groups = alloc_zero(r->n_groups, sizeof(*r->groups));
 	each_subscription(r, count_rivals);
 	each_subscription(r, place);
