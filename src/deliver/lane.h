@@ -18,7 +18,7 @@
 enum lane_fault { LANE_OK, LANE_REMOVED, LANE_DISABLED, LANE_INVALID };
 
 struct lane {
-	struct entry entry;     /* by webhook id or origin */
+	struct entry entry;     /* by kind and webhook id or origin */
 	struct lane *next_turn;
 	struct lane **turn_link; /* what points to it; NULL: waits for none */
 	bool webhook;
@@ -36,6 +36,13 @@ struct lanes {
 	struct lane *turn, **turn_tail;
 	struct buf key; /* scratch */
 };
+
+/* Its webhook's id, or its origin; as long as the lane. */
+static inline struct span
+lane_name(const struct lane *lane)
+{
+	return (struct span){ lane->entry.key.p + 1, lane->entry.key.len - 1 };
+}
 
 void lanes_init(struct lanes *);
 void lanes_clear(struct lanes *); /* no call may be left */

@@ -116,7 +116,7 @@ look_up(struct sender *s, struct lane *lane, struct error *e)
 	target_release(lane->target);
 	lane->target = NULL;
 	lane->generation = s->registry->generation + 1;
-	w = webhooks_find(&s->registry->webhooks, lane->entry.key);
+	w = webhooks_find(&s->registry->webhooks, lane_name(lane));
 	if (!w)
 		lane->fault = LANE_REMOVED;
 	else if (w->disabled)
