@@ -125,13 +125,6 @@ catch_signals(struct deliver *d)
 
 /* The end */
 
-static void
-worsen(struct deliver *d, enum exitcode code)
-{
-	if (d->stage.code < code)
-		d->stage.code = code;
-}
-
 /* Read no more, begin no more; what is under way has the grace time. */
 static void
 stop(struct deliver *d)
@@ -154,7 +147,7 @@ static void
 fail(struct deliver *d, const struct error *e)
 {
 	diag_print(&d->stage.diag, DIAG_ERROR, "%s", e->text);
-	worsen(d, EX_SYSTEM);
+	stage_worsen(&d->stage, EX_SYSTEM);
 	stop_now(d);
 }
 
@@ -194,7 +187,7 @@ on_result(void *ctx, const struct result *r)
 	result_put(&d->stage.out.buf, r, clock_wall_ms());
 	(void)out_end_line(&d->stage.out); /* a failure sticks */
 	if (r->outcome == OUTCOME_DEAD)
-		worsen(d, EX_REJECTED);
+		stage_worsen(&d->stage, EX_REJECTED);
 	if (d->sender.stopping && r->outcome == OUTCOME_DEAD)
 		d->n_aborted++;
 	else if (r->outcome == OUTCOME_DEAD || r->outcome == OUTCOME_ANSWERED ||
@@ -222,7 +215,7 @@ take_call(struct deliver *d)
 		diag_print(&s->diag, DIAG_ERROR, "the call names a webhook, "
 		    "but there is no registry: give one with -w or "
 		    "EV_WEBHOOKS");
-		worsen(d, EX_SETUP);
+		stage_worsen(&d->stage, EX_SETUP);
 		stop(d);
 	}
 	sender_add(&d->sender, c);

@@ -37,13 +37,6 @@ source_close(struct source *in)
 }
 
 static void
-worsen(struct stage *s, enum exitcode code)
-{
-	if (s->code < code)
-		s->code = code;
-}
-
-static void
 next_operand(struct source *in, struct stage *s)
 {
 	const char *name = *in->operands;
@@ -60,7 +53,7 @@ next_operand(struct source *in, struct stage *s)
 	if (fd < 0) {
 		diag_print(&s->diag, DIAG_ERROR, "cannot open '%s': %s", name,
 		    strerror(errno));
-		worsen(s, EX_SETUP);
+		stage_worsen(s, EX_SETUP);
 		in->ended = true;
 		return;
 	}
@@ -79,7 +72,7 @@ source_fill(struct source *in, struct stage *s)
 		return;
 	diag_print(&s->diag, DIAG_ERROR, "cannot read %s: %s",
 	    in->file ? in->file : "stdin", strerror(errno));
-	worsen(s, EX_SYSTEM);
+	stage_worsen(s, EX_SYSTEM);
 	close_operand(in);
 }
 

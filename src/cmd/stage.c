@@ -136,10 +136,16 @@ stage_reject(struct stage *s, const char *reason, struct span error,
 	if (reject_write(&s->reject, s->diag.file, s->diag.line, reason,
 	    buf_bytes(&text), s->input, s->input_bytes, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
-	if (s->code < EX_REJECTED)
-		s->code = EX_REJECTED;
+	stage_worsen(s, EX_REJECTED);
 	buf_clear(&text);
 	buf_clear(&shown);
+}
+
+void
+stage_worsen(struct stage *s, enum exitcode code)
+{
+	if (s->code < code)
+		s->code = code;
 }
 
 int

@@ -63,6 +63,9 @@ void stage_open(struct stage *);
 void stage_reject(struct stage *, const char *reason, struct span error,
     struct span detail);
 
+/* The exit code is to be this at least. */
+void stage_worsen(struct stage *, enum exitcode);
+
 /* Flush and close all; the exit code. */
 int stage_close(struct stage *);
 

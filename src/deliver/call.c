@@ -4,9 +4,8 @@
 #include "deliver/call.h"
 
 #include "base/alloc.h"
+#include "event/event.h"
 #include "net/field.h"
-
-enum { CALL_ID_BYTES = 255 };
 
 static const char NOT_JSON[] = "not-json";
 static const char INVALID_CALL[] = "invalid-call";
@@ -43,22 +42,13 @@ read_json(struct call_reader *r, struct span text, struct error *e)
 	return 0;
 }
 
-/*
- * Take the text out of its string. Line breaks in it are white space (they
- * can't stand in a string as they are) and would break a record in two.
- */
+/* Take the text out of its string. */
 static int
 unwrap(struct call_reader *r, struct span *text, struct error *e)
 {
 	struct json_error why;
-	char *p;
 
-	r->unwrapped.len = 0;
-	json_add_string(&r->json, 0, &r->unwrapped);
-	for (p = r->unwrapped.p; p && p < r->unwrapped.p + r->unwrapped.len; p++)
-		if (*p == '\n' || *p == '\r')
-			*p = ' ';
-	(void)buf_room(&r->unwrapped, BUF_PAD);
+	json_unwrap(&r->json, 0, &r->unwrapped);
 	*text = buf_bytes(&r->unwrapped);
 	if (json_read(&r->json, text->p, text->len, &why) < 0)
 		return error_set(e, "in the string: %s at byte %zu",
@@ -89,17 +79,11 @@ static int
 check_id(const struct json *j, uint32_t i, struct error *e)
 {
 	struct buf scratch = { 0 };
-	struct span id;
 	bool good;
-	size_t k;
 
 	if (!i)
 		return 0;
-	id = json_string(j, i, &scratch);
-	good = id.len > 0 && id.len <= CALL_ID_BYTES;
-	for (k = 0; k < id.len; k++)
-		good = good && (unsigned char)id.p[k] >= 0x20 &&
-		    id.p[k] != 0x7f;
+	good = event_id_is_good(json_string(j, i, &scratch));
 	buf_clear(&scratch);
 	return good ? 0 : error_set(e, "/id: has not 1 to 255 bytes, or a "
 	    "control character");

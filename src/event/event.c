@@ -61,34 +61,23 @@ read_json(struct event *ev, struct span text, struct fault *f)
 	return fault_set(f, "not-json", "%s at byte %zu", e.what, e.column);
 }
 
-/*
- * The original's producers send events encoded once more, as a string. What it
- * holds becomes one line: raw line ends in JSON are white space.
- */
+/* The original's producers send events encoded once more, as a string. */
 static int
 unwrap(struct event *ev, struct fault *f)
 {
-	struct buf *b = &ev->unwrapped;
-	size_t i;
-
-	b->len = 0;
-	json_add_string(&ev->json, 0, b);
-	for (i = 0; i < b->len; i++)
-		if (b->p[i] == '\n' || b->p[i] == '\r')
-			b->p[i] = ' ';
-	(void)buf_room(b, 0);
-	return read_json(ev, buf_bytes(b), f);
+	json_unwrap(&ev->json, 0, &ev->unwrapped);
+	return read_json(ev, buf_bytes(&ev->unwrapped), f);
 }
 
-static bool
-has_control(struct span s)
+bool
+event_id_is_good(struct span id)
 {
 	size_t i;
 
-	for (i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
-			return true;
-	return false;
+	for (i = 0; i < id.len; i++)
+		if ((unsigned char)id.p[i] < 0x20 || id.p[i] == 0x7f)
+			return false;
+	return id.len > 0 && id.len <= EVENT_ID_BYTES;
 }
 
 static int
@@ -102,7 +91,7 @@ take_id(struct event *ev, struct fault *f)
 	if (json_kind(&ev->json, ev->id) != JSON_STRING)
 		return fault_set(f, "invalid-event", "/id is not a string");
 	id = json_string(&ev->json, ev->id, &ev->id_buf);
-	if (id.len == 0 || id.len > EVENT_ID_BYTES || has_control(id))
+	if (!event_id_is_good(id))
 		return fault_set(f, "invalid-event", "/id has not 1 to 255 "
 		    "bytes, or a control character");
 	ev->id_text = id;

@@ -55,6 +55,9 @@ int event_read(struct event *, struct span line, struct fault *);
 const struct catalog_event *event_check(const struct event *,
     const struct catalog *, struct fault *);
 
+/* 1 to EVENT_ID_BYTES bytes, no control characters? Calls' ids, too. */
+bool event_id_is_good(struct span);
+
 /* The payload's reader and node. */
 static inline const struct json *
 event_payload(const struct event *ev, uint32_t *node)

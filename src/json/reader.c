@@ -600,6 +600,19 @@ json_string_is(const struct json *j, uint32_t i, struct span want)
 	return is;
 }
 
+void
+json_unwrap(const struct json *j, uint32_t i, struct buf *b)
+{
+	size_t at;
+
+	b->len = 0;
+	json_add_string(j, i, b);
+	for (at = 0; at < b->len; at++)
+		if (b->p[at] == '\n' || b->p[at] == '\r')
+			b->p[at] = ' ';
+	(void)buf_room(b, 0); /* an empty one is readable, too */
+}
+
 const char *
 json_kind_name(enum json_kind kind)
 {

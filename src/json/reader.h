@@ -111,6 +111,12 @@ bool json_string_is(const struct json *, uint32_t i, struct span);
 /* Add the characters of a string node to a buffer. */
 void json_add_string(const struct json *, uint32_t, struct buf *);
 
+/*
+ * Replace the buffer's contents by the JSON text that a string node holds, as
+ * one line: raw line ends, which in JSON are white space, become blanks.
+ */
+void json_unwrap(const struct json *, uint32_t, struct buf *);
+
 /* "null", "boolean", "number", "string", "array", "object". */
 const char *json_kind_name(enum json_kind);
 

@@ -18,6 +18,7 @@ static uint32_t portable_get(const struct json *, uint32_t, struct span);
 static struct span portable_string(const struct json *, uint32_t, struct buf *);
 static bool portable_string_is(const struct json *, uint32_t, struct span);
 static void portable_add_string(const struct json *, uint32_t, struct buf *);
+static void portable_unwrap(const struct json *, uint32_t, struct buf *);
 static const char *portable_kind_name(enum json_kind);
 
 #define JSON_PORTABLE
@@ -28,6 +29,7 @@ static const char *portable_kind_name(enum json_kind);
 #define json_string portable_string
 #define json_string_is portable_string_is
 #define json_add_string portable_add_string
+#define json_unwrap portable_unwrap
 #define json_kind_name portable_kind_name
 #include "json/reader.c"
 #undef json_init
@@ -37,6 +39,7 @@ static const char *portable_kind_name(enum json_kind);
 #undef json_string
 #undef json_string_is
 #undef json_add_string
+#undef json_unwrap
 #undef json_kind_name
 #undef JSON_PORTABLE
 
@@ -445,5 +448,6 @@ main(void)
 	portable_clear(&slow);
 	(void)portable_get;
 	(void)portable_kind_name;
+	(void)portable_unwrap;
 	return 0;
 }
