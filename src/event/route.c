@@ -6,12 +6,14 @@
  * payload lacks that attribute, all webhooks with that pivot are candidates.
  * What remains of the tests is done on the candidates.
  *
- * A group is known by a keyed 64-bit hash alone, so a look-up costs one line
- * of cache however large the registry is: values are compared in the last test
- * anyway.
+ * With many webhooks a look-up costs what it fetches from memory: a slot of
+ * eight bytes for the group and one place for all that is read of a webhook.
+ * Groups are known by a hash alone, since the last test compares the values
+ * anyway: two that share one are each other's candidates, and go no further.
  */
 #include "event/route.h"
 
+#include <assert.h>
 #include <sys/random.h>
 
 #include "base/alloc.h"
@@ -27,33 +29,55 @@ enum {
 #define NONE UINT32_MAX
 /* Set in a key: its group with all values together. */
 #define ANY_VALUE ((uint32_t)1 << 31)
-
+/* Set in group.at; a target begins at a multiple of four. */
+#define IS_LIST ((uint32_t)1)
 
 struct group {
-	uint64_t hash;  /* of topic, key, value; 0: a free slot */
-	uint32_t n;     /* webhooks; while building: rivals that could be here */
-	uint32_t first; /* in lists; of a single one: the webhook itself */
+	uint32_t tag; /* of key and value; 0: a free slot */
+	uint32_t at;  /* a single target; with IS_LIST: twice the place in lists
+	               * of a number of targets and the targets */
 };
 
 /* A webhook's attribute: a payload member `key`, if there, must equal it. */
 struct attribute {
-	struct span value;
 	uint32_t key;
+	uint32_t end; /* of its value, in the bytes of all */
 };
 
-struct target { /* what is read of a webhook that an event comes to */
-	struct span call_head;
-	uint32_t first, n; /* in attributes */
+/*
+ * What is read of a webhook that an event comes to, in one place, so that it
+ * costs a line of cache or two. Behind the attributes are the bytes of their
+ * values and those of call_head. Targets are known by where they begin: in the
+ * order of the registry.
+ */
+struct target {
+	uint32_t webhook; /* in webhooks->list */
+	uint32_t head_bytes, id_bytes;
+	uint32_t n;
+	struct attribute attributes[];
 };
 
 struct topic { /* a public event of the catalog */
+	struct group *groups; /* a hash table */
+	size_t n_groups;      /* its size, a power of two; before: a bound */
+	uint32_t *lists;
 	uint32_t *pivots; /* keys in use as pivots */
 	size_t n_pivots, cap_pivots;
-	uint32_t last;    /* the last webhook added + 1: no doubles */
+	uint32_t *targets; /* while building: those that it may come to */
+	size_t n, cap;
 };
 
-struct placement { /* while building */
-	uint32_t group, webhook;
+struct placement {
+	uint32_t group, target;
+};
+
+struct building { /* of a topic */
+	struct route *route;
+	struct topic *topic;
+	const struct catalog_event *event;
+	uint32_t *counts; /* by group */
+	struct placement *placements;
+	size_t n;
 };
 
 struct member { /* of the payload at hand */
@@ -64,25 +88,19 @@ struct member { /* of the payload at hand */
 struct route {
 	const struct catalog *catalog;
 	const struct webhooks *webhooks;
-	struct target *targets; /* as webhooks->list */
+	char *targets;          /* struct target, one after the other */
 	struct topic *topics;   /* as catalog->events */
-	struct group *groups;   /* a hash table */
-	size_t n_groups;        /* its size, a power of two */
-	uint32_t *lists;        /* the groups' webhooks */
 	uint64_t seed[2];
 	struct span *keys; /* distinct attribute names */
 	size_t n_keys, cap_keys;
 	uint32_t *key_slots; /* hash table of key + 1 */
 	size_t n_key_slots;
-	struct attribute *attributes; /* of all webhooks, one after the other */
 	uint32_t *values; /* key -> node of the payload's member, 0: none */
 	struct member *members;
 	size_t n_members, cap_members;
 	uint32_t *matches;
 	size_t n_matches, cap_matches;
 	struct buf scratch;
-	struct placement *placements; /* while building */
-	size_t n_placements, cap_placements, n_pairs;
 };
 
 static size_t
@@ -90,7 +108,7 @@ table_size(size_t n)
 {
 	size_t size = 16;
 
-	while (size < n + n / 2)
+	while (size < n + n / 4)
 		size *= 2;
 	return size;
 }
@@ -109,59 +127,96 @@ find_key(const struct route *r, struct span name, size_t *slot)
 	return r->key_slots[h] ? r->key_slots[h] - 1 : NONE;
 }
 
-/* Number the attribute names; note each webhook's. */
-static void
-build_keys(struct route *r)
-{
-	const struct webhooks *all = r->webhooks;
-	size_t total = 0, i, a, at = 0;
-
-	for (i = 0; i < all->n; i++)
-		total += all->list[i].n_attributes;
-	r->n_key_slots = table_size(total);
-	r->key_slots = alloc_zero(r->n_key_slots, sizeof(*r->key_slots));
-	r->attributes = alloc_zero(total, sizeof(*r->attributes));
-	r->targets = alloc_zero(all->n, sizeof(*r->targets));
-	for (i = 0; i < all->n; i++) {
-		r->targets[i] = (struct target){ all->list[i].call_head,
-			(uint32_t)at, (uint32_t)all->list[i].n_attributes };
-		for (a = 0; a < all->list[i].n_attributes; a++) {
-			struct span name = all->list[i].attributes[a].name;
-			size_t slot;
-			uint32_t key = find_key(r, name, &slot);
-
-			if (key == NONE) {
-				r->keys = alloc_grow(r->keys, &r->cap_keys,
-				    r->n_keys + 1, sizeof(*r->keys));
-				key = (uint32_t)r->n_keys++;
-				r->keys[key] = name;
-				r->key_slots[slot] = key + 1;
-			}
-			r->attributes[at++] = (struct attribute){
-				all->list[i].attributes[a].value, key };
-		}
-	}
-	r->values = alloc_zero(r->n_keys, sizeof(*r->values));
-}
-
-static uint64_t
-group_hash(const struct route *r, uint32_t topic, uint32_t key,
-    struct span value)
-{
-	uint64_t seed[2] = { r->seed[0] ^ topic,
-		r->seed[1] ^ key };
-
-	return siphash13(seed, value.p, value.len) | 1;
-}
-
-/* The slot where the group is or would be. */
+/* The number of an attribute's name. */
 static uint32_t
-find_group(const struct route *r, uint64_t hash)
+add_key(struct route *r, struct span name)
 {
-	size_t mask = r->n_groups - 1, at = (size_t)(hash >> 1) & mask;
+	size_t slot;
+	uint32_t key = find_key(r, name, &slot);
 
-	while (r->groups[at].hash && r->groups[at].hash != hash)
+	if (key != NONE)
+		return key;
+	r->keys = alloc_grow(r->keys, &r->cap_keys, r->n_keys + 1,
+	    sizeof(*r->keys));
+	key = (uint32_t)r->n_keys++;
+	r->keys[key] = name;
+	r->key_slots[slot] = key + 1;
+	return key;
+}
+
+static struct target *
+target_at(const struct route *r, uint32_t at)
+{
+	return (struct target *)(void *)(r->targets + at);
+}
+
+static char *
+values_of(const struct target *t)
+{
+	return (char *)(t->attributes + t->n);
+}
+
+static struct span
+value_of(const struct target *t, uint32_t a)
+{
+	uint32_t from = a ? t->attributes[a - 1].end : 0;
+
+	return (struct span){ values_of(t) + from,
+		t->attributes[a].end - from };
+}
+
+static struct span
+call_head_of(const struct target *t)
+{
+	uint32_t from = t->n ? t->attributes[t->n - 1].end : 0;
+
+	return (struct span){ values_of(t) + from, t->head_bytes };
+}
+
+static size_t
+target_bytes(const struct webhook *w)
+{
+	size_t bytes = sizeof(struct target) + w->call_head.len, a;
+
+	for (a = 0; a < w->n_attributes; a++)
+		bytes += sizeof(struct attribute) + w->attributes[a].value.len;
+	return (bytes + sizeof(uint32_t) - 1) & ~(sizeof(uint32_t) - 1);
+}
+
+static void
+put_target(struct route *r, uint32_t webhook, struct target *t)
+{
+	const struct webhook *w = &r->webhooks->list[webhook];
+	uint32_t a, end = 0;
+
+	*t = (struct target){ .webhook = webhook, .n = w->n_attributes,
+		.id_bytes = (uint32_t)w->id.len,
+		.head_bytes = (uint32_t)w->call_head.len };
+	for (a = 0; a < t->n; a++) {
+		struct span value = w->attributes[a].value;
+
+		memcpy(values_of(t) + end, value.p, value.len);
+		end += (uint32_t)value.len;
+		t->attributes[a] = (struct attribute){
+			add_key(r, w->attributes[a].name), end };
+	}
+	memcpy(values_of(t) + end, w->call_head.p, w->call_head.len);
+}
+
+/* The slot where the group is or would be; `add` makes it be there. */
+static uint32_t
+find_group(const struct route *r, const struct topic *t, uint32_t key,
+    struct span value, bool add)
+{
+	uint64_t seed[2] = { r->seed[0], r->seed[1] ^ key };
+	uint64_t hash = siphash13(seed, value.p, value.len);
+	uint32_t tag = (uint32_t)(hash >> 32) | 1;
+	size_t mask = t->n_groups - 1, at = (size_t)hash & mask;
+
+	while (t->groups[at].tag && t->groups[at].tag != tag)
 		at = (at + 1) & mask;
+	if (add)
+		t->groups[at].tag = tag;
 	return (uint32_t)at;
 }
 
@@ -193,67 +248,120 @@ is_eligible(const struct catalog_event *ev, const struct webhook *w)
 	return true;
 }
 
-/* First pass: an upper bound of the number of groups. */
 static void
-count_pairs(struct route *r, uint32_t topic, uint32_t webhook)
+subscribe_one(struct route *r, uint32_t topic, const struct target *target)
 {
-	size_t required = r->catalog->events[topic].n_required;
-
-	r->n_pairs += required ? required : r->targets[webhook].n;
-}
-
-/* May the attribute be the webhook's pivot for the event? */
-static bool
-is_candidate(const struct route *r, const struct catalog_event *ev,
-    const struct attribute *at)
-{
-	return !ev->n_required || is_required(ev, r->keys[at->key]);
-}
-
-/* Second pass: count for each group the webhooks that could be in it. */
-static void
-count_rivals(struct route *r, uint32_t topic, uint32_t webhook)
-{
-	const struct target *t = &r->targets[webhook];
 	const struct catalog_event *ev = &r->catalog->events[topic];
-	size_t a;
+	uint32_t at = (uint32_t)((const char *)target - r->targets);
+	struct topic *t = &r->topics[topic];
 
-	if (t->n < 2 || ev->n_required == 1)
-		return; /* there is no choice */
-	for (a = t->first; a < t->first + t->n; a++) {
-		const struct attribute *at = &r->attributes[a];
-		uint64_t hash;
-		struct group *g;
+	if (!ev->public || (t->n && t->targets[t->n - 1] == at) ||
+	    !is_eligible(ev, &r->webhooks->list[target->webhook]))
+		return;
+	t->targets = alloc_grow(t->targets, &t->cap, t->n + 1,
+	    sizeof(*t->targets));
+	t->targets[t->n++] = at;
+	/* Each of its candidates may be a group. */
+	t->n_groups += ev->n_required ? ev->n_required : target->n;
+}
 
-		if (!is_candidate(r, ev, at))
-			continue;
-		hash = group_hash(r, topic, at->key, at->value);
-		g = &r->groups[find_group(r, hash)];
-		g->hash = hash;
-		g->n++;
+static void
+subscribe(struct route *r, struct span name, const struct target *t)
+{
+	const struct catalog *c = r->catalog;
+	const struct catalog_event *ev = catalog_find(c, name);
+	uint32_t i;
+
+	if (ev)
+		subscribe_one(r, (uint32_t)(ev - c->events), t);
+	if (!name.len || name.p[name.len - 1] != '*')
+		return;
+	name.len--;
+	for (i = 0; i < c->n; i++)
+		if (c->events[i].name.len >= name.len &&
+		    memcmp(c->events[i].name.p, name.p, name.len) == 0)
+			subscribe_one(r, i, t);
+}
+
+/* Lay out the targets, number the attribute names, note who wants what. */
+static void
+build_targets(struct route *r)
+{
+	const struct webhooks *all = r->webhooks;
+	size_t bytes = 0, n_attributes = 0, s;
+	uint32_t i;
+	char *p;
+
+	for (i = 0; i < all->n; i++) {
+		bytes += target_bytes(&all->list[i]);
+		n_attributes += all->list[i].n_attributes;
 	}
+	assert(bytes < UINT32_MAX); /* REGISTRY_MAX_BYTES is far below */
+	r->targets = p = alloc_resize(NULL, bytes, 1);
+	r->n_key_slots = table_size(n_attributes);
+	r->key_slots = alloc_zero(r->n_key_slots, sizeof(*r->key_slots));
+	for (i = 0; i < all->n; i++) {
+		const struct webhook *w = &all->list[i];
+		struct target *t = (struct target *)(void *)p;
+
+		if (w->disabled)
+			continue;
+		put_target(r, i, t);
+		for (s = 0; s < w->n_subscriptions; s++)
+			subscribe(r, w->subscriptions[s], t);
+		p += target_bytes(w);
+	}
+	r->values = alloc_zero(r->n_keys, sizeof(*r->values));
 }
 
-/* The candidate whose value the fewest share; NULL: none. */
-static const struct attribute *
-find_pivot(const struct route *r, uint32_t topic, const struct target *t)
+/* May the attribute be a webhook's pivot for the event? */
+static bool
+is_candidate(const struct building *b, uint32_t key)
 {
-	const struct catalog_event *ev = &r->catalog->events[topic];
-	const struct attribute *best = NULL;
-	uint32_t fewest = NONE;
-	size_t a;
+	return !b->event->n_required ||
+	    is_required(b->event, b->route->keys[key]);
+}
 
-	for (a = t->first; a < t->first + t->n; a++) {
-		const struct attribute *at = &r->attributes[a];
+/* Has it more than one such attribute, perhaps? */
+static bool
+has_choice(const struct building *b, const struct target *t)
+{
+	return t->n >= 2 && b->event->n_required != 1;
+}
+
+/* Of how many targets is this attribute a candidate? */
+static uint32_t *
+rivals_of(const struct building *b, const struct target *t, uint32_t a)
+{
+	return &b->counts[find_group(b->route, b->topic, t->attributes[a].key,
+	    value_of(t, a), true)];
+}
+
+static void
+count_rivals(const struct building *b, const struct target *t)
+{
+	uint32_t a;
+
+	for (a = 0; a < t->n && has_choice(b, t); a++)
+		if (is_candidate(b, t->attributes[a].key))
+			++*rivals_of(b, t, a);
+}
+
+/* The candidate whose value the fewest share; t->n: none. */
+static uint32_t
+find_pivot(const struct building *b, const struct target *t)
+{
+	uint32_t fewest = NONE, best = t->n, a;
+
+	for (a = 0; a < t->n; a++) {
 		uint32_t n = 0;
 
-		if (!is_candidate(r, ev, at))
+		if (!is_candidate(b, t->attributes[a].key))
 			continue;
-		if (t->n >= 2 && ev->n_required != 1)
-			n = r->groups[find_group(r, group_hash(r, topic,
-			    at->key, at->value))].n;
+		if (has_choice(b, t))
+			n = *rivals_of(b, t, a);
 		if (n < fewest) {
-			best = at;
+			best = a;
 			fewest = n;
 		}
 	}
@@ -261,140 +369,102 @@ find_pivot(const struct route *r, uint32_t topic, const struct target *t)
 }
 
 static void
-add_placement(struct route *r, uint32_t topic, uint32_t key, struct span value,
-    uint32_t webhook)
+add_placement(struct building *b, uint32_t key, struct span value,
+    uint32_t target)
 {
-	uint64_t hash = group_hash(r, topic, key, value);
-	uint32_t g = find_group(r, hash);
-
-	r->groups[g].hash = hash;
-	r->placements = alloc_grow(r->placements, &r->cap_placements,
-	    r->n_placements + 1, sizeof(*r->placements));
-	r->placements[r->n_placements++] = (struct placement){ g, webhook };
+	b->placements[b->n++] = (struct placement){
+		find_group(b->route, b->topic, key, value, true), target };
 }
 
-/* Third pass: into the pivot's group, and the one of all its values. */
+/* Into the pivot's group, and the one of all its values. */
 static void
-place(struct route *r, uint32_t topic, uint32_t webhook)
+place(struct building *b, uint32_t target)
 {
-	const struct attribute *pivot = find_pivot(r, topic,
-	    &r->targets[webhook]);
-	struct topic *t = &r->topics[topic];
-	uint32_t key = pivot ? pivot->key : NONE;
+	const struct target *t = target_at(b->route, target);
+	uint32_t pivot = find_pivot(b, t);
+	uint32_t key = pivot < t->n ? t->attributes[pivot].key : NONE;
+	struct topic *to = b->topic;
 	size_t i;
 
-	add_placement(r, topic, key | ANY_VALUE, (struct span){ 0 }, webhook);
-	if (!pivot)
+	add_placement(b, key | ANY_VALUE, (struct span){ 0 }, target);
+	if (key == NONE)
 		return;
-	add_placement(r, topic, key, pivot->value, webhook);
-	for (i = 0; i < t->n_pivots && t->pivots[i] != key; i++)
+	add_placement(b, key, value_of(t, pivot), target);
+	for (i = 0; i < to->n_pivots && to->pivots[i] != key; i++)
 		;
-	if (i == t->n_pivots) {
-		t->pivots = alloc_grow(t->pivots, &t->cap_pivots, i + 1,
-		    sizeof(*t->pivots));
-		t->pivots[t->n_pivots++] = key;
+	if (i == to->n_pivots) {
+		to->pivots = alloc_grow(to->pivots, &to->cap_pivots, i + 1,
+		    sizeof(*to->pivots));
+		to->pivots[to->n_pivots++] = key;
 	}
 }
 
 /* Turn the placements into one list after the other. */
 static void
-build_lists(struct route *r)
+build_lists(struct building *b)
 {
-	uint32_t at = 0;
+	struct topic *t = b->topic;
+	uint32_t end = 0;
 	size_t i;
 
-	r->lists = alloc_zero(r->n_placements, sizeof(*r->lists));
-	for (i = 0; i < r->n_groups; i++)
-		r->groups[i].n = 0;
-	for (i = 0; i < r->n_placements; i++)
-		r->groups[r->placements[i].group].n++;
-	for (i = 0; i < r->n_groups; i++) {
-		r->groups[i].first = at;
-		at += r->groups[i].n;
-		r->groups[i].n = 0;
-	}
-	for (i = 0; i < r->n_placements; i++) {
-		struct group *g = &r->groups[r->placements[i].group];
+	memset(b->counts, 0, t->n_groups * sizeof(*b->counts));
+	for (i = 0; i < b->n; i++)
+		b->counts[b->placements[i].group]++;
+	for (i = 0; i < t->n_groups; i++)
+		if (b->counts[i] > 1) {
+			t->groups[i].at = end << 1 | IS_LIST;
+			end += 1 + b->counts[i];
+		}
+	t->lists = alloc_zero(end, sizeof(*t->lists));
+	for (i = 0; i < b->n; i++) {
+		struct placement p = b->placements[i];
+		uint32_t *list = t->lists + (t->groups[p.group].at >> 1);
 
-		r->lists[g->first + g->n++] = r->placements[i].webhook;
+		if (b->counts[p.group] == 1)
+			t->groups[p.group].at = p.target;
+		else
+			list[++*list] = p.target;
 	}
-	for (i = 0; i < r->n_groups; i++)
-		if (r->groups[i].n == 1)
-			r->groups[i].first = r->lists[r->groups[i].first];
-	free(r->placements);
-	r->placements = NULL;
 }
 
-typedef void pass(struct route *, uint32_t topic, uint32_t webhook);
-
 static void
-subscribe_one(struct route *r, uint32_t topic, uint32_t webhook, pass *do_pass)
+build_topic(struct route *r, uint32_t topic)
 {
 	const struct catalog_event *ev = &r->catalog->events[topic];
+	struct topic *t = &r->topics[topic];
+	struct building b = { r, t, ev, NULL, NULL, 0 };
+	size_t i, wholes = r->n_keys < t->n ? r->n_keys : t->n;
 
-	if (!ev->public || r->topics[topic].last == webhook + 1)
-		return;
-	r->topics[topic].last = webhook + 1;
-	if (is_eligible(ev, &r->webhooks->list[webhook]))
-		do_pass(r, topic, webhook);
-}
-
-static void
-subscribe(struct route *r, struct span name, uint32_t webhook, pass *do_pass)
-{
-	const struct catalog *c = r->catalog;
-	const struct catalog_event *ev = catalog_find(c, name);
-	uint32_t i;
-
-	if (ev)
-		subscribe_one(r, (uint32_t)(ev - c->events), webhook, do_pass);
-	if (!name.len || name.p[name.len - 1] != '*')
-		return;
-	name.len--;
-	for (i = 0; i < c->n; i++)
-		if (c->events[i].name.len >= name.len &&
-		    memcmp(c->events[i].name.p, name.p, name.len) == 0)
-			subscribe_one(r, i, webhook, do_pass);
-}
-
-static void
-each_subscription(struct route *r, pass *do_pass)
-{
-	const struct webhooks *all = r->webhooks;
-	uint32_t i;
-	size_t s;
-
-	for (i = 0; i < r->catalog->n; i++)
-		r->topics[i].last = 0;
-	for (i = 0; i < all->n; i++) {
-		const struct webhook *w = &all->list[i];
-
-		for (s = 0; s < w->n_subscriptions && !w->disabled; s++)
-			subscribe(r, w->subscriptions[s], i, do_pass);
-	}
+	/* Besides the wholes of the keys, and the one without any. */
+	t->n_groups = table_size(t->n_groups + wholes + 1);
+	t->groups = alloc_zero(t->n_groups, sizeof(*t->groups));
+	b.counts = alloc_zero(t->n_groups, sizeof(*b.counts));
+	b.placements = alloc_resize(NULL, 2 * t->n, sizeof(*b.placements));
+	for (i = 0; i < t->n; i++)
+		count_rivals(&b, target_at(r, t->targets[i]));
+	for (i = 0; i < t->n; i++)
+		place(&b, t->targets[i]);
+	build_lists(&b);
+	free(b.placements);
+	free(b.counts);
+	free(t->targets);
+	t->targets = NULL;
 }
 
 struct route *
 route_new(const struct catalog *c, const struct webhooks *w)
 {
 	struct route *r = alloc_zero(1, sizeof(*r));
-	size_t wholes;
+	uint32_t i;
 
 	r->catalog = c;
 	r->webhooks = w;
 	if (getrandom(r->seed, sizeof(r->seed), GRND_NONBLOCK) < 0)
 		r->seed[0] = r->seed[1] = 0;
 	r->topics = alloc_zero(c->n, sizeof(*r->topics));
-	build_keys(r);
-	each_subscription(r, count_pairs);
-	/* And the wholes of the keys, and for each event one without any. */
-	wholes = c->n * r->n_keys;
-	r->n_groups = table_size(r->n_pairs + c->n +
-	    (wholes < r->n_pairs ? wholes : r->n_pairs));
-	r->groups = alloc_zero(r->n_groups, sizeof(*r->groups));
-	each_subscription(r, count_rivals);
-	each_subscription(r, place);
-	build_lists(r);
+	build_targets(r);
+	for (i = 0; i < c->n; i++)
+		build_topic(r, i);
 	return r;
 }
 
@@ -405,15 +475,15 @@ route_free(struct route *r)
 
 	if (!r)
 		return;
-	for (i = 0; i < r->catalog->n; i++)
+	for (i = 0; i < r->catalog->n; i++) {
 		free(r->topics[i].pivots);
+		free(r->topics[i].groups);
+		free(r->topics[i].lists);
+	}
 	free(r->topics);
 	free(r->targets);
-	free(r->groups);
-	free(r->lists);
 	free(r->keys);
 	free(r->key_slots);
-	free(r->attributes);
 	free(r->values);
 	free(r->members);
 	free(r->matches);
@@ -449,47 +519,40 @@ index_payload(struct route *r, const struct json *j, uint32_t payload)
 
 /* Is every member that is an attribute of the webhook equal to it? */
 static bool
-is_equal(const struct route *r, const struct json *j, uint32_t webhook)
+is_equal(const struct route *r, const struct json *j, const struct target *t)
 {
-	const struct target *t = &r->targets[webhook];
-	const struct attribute *at = r->attributes + t->first;
-	size_t a;
+	uint32_t a;
 
 	for (a = 0; a < t->n; a++) {
-		uint32_t value = r->values[at[a].key];
+		uint32_t value = r->values[t->attributes[a].key];
 
-		if (value && !json_string_is(j, value, at[a].value))
+		if (value && !json_string_is(j, value, value_of(t, a)))
 			return false;
 	}
 	return true;
 }
 
 static void
-prefetch(struct span s)
-{
-	size_t at;
-
-	for (at = 0; at < s.len; at += CACHE_LINE_BYTES)
-		__builtin_prefetch(s.p + at);
-}
-
-static void
-take_matches(struct route *r, const struct json *j, uint32_t topic,
+take_matches(struct route *r, const struct json *j, const struct topic *t,
     uint32_t key, struct span value)
 {
-	const struct group *g = &r->groups[find_group(r,
-	    group_hash(r, topic, key, value))];
-	const uint32_t *list = g->n == 1 ? &g->first : r->lists + g->first;
-	size_t i;
+	const struct group *g = &t->groups[find_group(r, t, key, value, false)];
+	const uint32_t *list = &g->at;
+	uint32_t n = g->tag != 0, i;
 
-	if (!g->hash)
-		return;
+	if (g->at & IS_LIST) {
+		list = t->lists + (g->at >> 1);
+		n = *list++;
+	}
 	r->matches = alloc_grow(r->matches, &r->cap_matches,
-	    r->n_matches + g->n, sizeof(*r->matches));
-	for (i = 0; i < g->n; i++) {
-		/* Most candidates match: fetch their text while testing. */
-		prefetch(r->targets[list[i]].call_head);
-		if (is_equal(r, j, list[i]))
+	    r->n_matches + n, sizeof(*r->matches));
+	for (i = 0; i < n; i++) {
+		const struct target *target = target_at(r, list[i]);
+
+		/* Most candidates match: fetch the text while testing. */
+		__builtin_prefetch((const char *)target + CACHE_LINE_BYTES);
+		__builtin_prefetch((const char *)target + 2 * CACHE_LINE_BYTES);
+		if (is_equal(r, j, target))
 			r->matches[r->n_matches++] = list[i];
 	}
 }
@@ -502,37 +565,50 @@ by_index(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+/* In registry order, each once: groups that share a tag may repeat one. */
+static void
+sort_matches(struct route *r)
+{
+	size_t i, n = 1;
+
+	qsort(r->matches, r->n_matches, sizeof(*r->matches), by_index);
+	for (i = 1; i < r->n_matches; i++)
+		if (r->matches[i] != r->matches[n - 1])
+			r->matches[n++] = r->matches[i];
+	r->n_matches = n;
+}
+
 size_t
 route_match(struct route *r, const struct event *ev,
     const struct catalog_event *entry, const uint32_t **matches)
 {
-	uint32_t topic = (uint32_t)(entry - r->catalog->events), payload;
-	const struct topic *t = &r->topics[topic];
+	const struct topic *t = &r->topics[entry - r->catalog->events];
+	uint32_t payload;
 	const struct json *j = event_payload(ev, &payload);
 	size_t i;
 
 	index_payload(r, j, payload);
 	r->n_matches = 0;
-	take_matches(r, j, topic, NONE, (struct span){ 0 });
+	take_matches(r, j, t, NONE, (struct span){ 0 });
 	for (i = 0; i < t->n_pivots; i++) {
 		uint32_t key = t->pivots[i], value = r->values[key];
 
 		if (!value)
-			take_matches(r, j, topic, key | ANY_VALUE,
+			take_matches(r, j, t, key | ANY_VALUE,
 			    (struct span){ 0 });
 		else if (json_kind(j, value) == JSON_STRING)
-			take_matches(r, j, topic, key,
+			take_matches(r, j, t, key,
 			    json_string(j, value, &r->scratch));
 	}
 	if (r->n_matches > 1)
-		qsort(r->matches, r->n_matches, sizeof(*r->matches), by_index);
+		sort_matches(r);
 	*matches = r->matches;
 	return r->n_matches;
 }
 
 /* msg_ and SHA-256 over the lengths and bytes of both ids. */
 static void
-put_call_id(struct route *r, const struct webhook *w, const struct event *ev,
+put_call_id(struct route *r, struct span webhook_id, const struct event *ev,
     struct buf *b)
 {
 	char digits[CALL_ID_DIGITS];
@@ -541,9 +617,9 @@ put_call_id(struct route *r, const struct webhook *w, const struct event *ev,
 	buf_u64(&r->scratch, ev->id_text.len);
 	buf_putc(&r->scratch, ':');
 	buf_span(&r->scratch, ev->id_text);
-	buf_u64(&r->scratch, w->id.len);
+	buf_u64(&r->scratch, webhook_id.len);
 	buf_putc(&r->scratch, ':');
-	buf_span(&r->scratch, w->id);
+	buf_span(&r->scratch, webhook_id);
 	digest_hex(buf_bytes(&r->scratch), digits, CALL_ID_DIGITS);
 	buf_puts(b, ",\"id\":\"msg_");
 	buf_add(b, digits, CALL_ID_DIGITS);
@@ -552,21 +628,19 @@ put_call_id(struct route *r, const struct webhook *w, const struct event *ev,
 }
 
 static bool
-has_key(const struct route *r, uint32_t webhook, uint32_t key)
+has_key(const struct target *t, uint32_t key)
 {
-	const struct target *t = &r->targets[webhook];
-	const struct attribute *at = r->attributes + t->first;
-	size_t i;
+	uint32_t a;
 
-	for (i = 0; i < t->n; i++)
-		if (at[i].key == key)
+	for (a = 0; a < t->n; a++)
+		if (t->attributes[a].key == key)
 			return true;
 	return false;
 }
 
 static void
-put_payload(const struct route *r, uint32_t webhook, const struct json *j,
-    uint32_t payload, struct buf *b)
+put_payload(const struct route *r, const struct target *t,
+    const struct json *j, uint32_t payload, struct buf *b)
 {
 	bool first = true;
 	size_t i;
@@ -579,7 +653,7 @@ put_payload(const struct route *r, uint32_t webhook, const struct json *j,
 	for (i = 0; i < r->n_members; i++) {
 		const struct member *m = &r->members[i];
 
-		if (m->key != NONE && has_key(r, webhook, m->key))
+		if (m->key != NONE && has_key(t, m->key))
 			continue;
 		if (!first)
 			buf_putc(b, ',');
@@ -591,16 +665,25 @@ put_payload(const struct route *r, uint32_t webhook, const struct json *j,
 	buf_putc(b, '}');
 }
 
+uint32_t
+route_webhook(const struct route *r, uint32_t match)
+{
+	return target_at(r, match)->webhook;
+}
+
 void
-route_put_call(struct route *r, uint32_t webhook, const struct event *ev,
+route_put_call(struct route *r, uint32_t match, const struct event *ev,
     struct buf *b)
 {
+	const struct target *t = target_at(r, match);
+	struct span head = call_head_of(t);
 	uint32_t payload;
 	const struct json *j = event_payload(ev, &payload);
 
-	buf_span(b, r->targets[webhook].call_head);
+	buf_span(b, head);
 	if (ev->id_text.len)
-		put_call_id(r, &r->webhooks->list[webhook], ev, b);
+		put_call_id(r, (struct span){ head.p + head.len - 1 -
+			t->id_bytes, t->id_bytes }, ev, b);
 	buf_puts(b, ",\"name\":");
 	buf_span(b, json_bytes(&ev->json, ev->name_node));
 	if (ev->traceparent) {
@@ -610,6 +693,6 @@ route_put_call(struct route *r, uint32_t webhook, const struct event *ev,
 	buf_puts(b, ",\"body\":{\"name\":");
 	buf_span(b, json_bytes(&ev->json, ev->name_node));
 	buf_puts(b, ",\"payload\":");
-	put_payload(r, webhook, j, payload, b);
+	put_payload(r, t, j, payload, b);
 	buf_puts(b, "}}");
 }

@@ -17,18 +17,21 @@ struct route *route_new(const struct catalog *, const struct webhooks *);
 void route_free(struct route *);
 
 /*
- * The webhooks that want a public event, in registry order: how many, and their
- * indexes at *matches until the next call.
+ * Who wants a public event, in registry order: how many, and their numbers at
+ * *matches until the next call; they mean something to the calls below alone.
  */
 size_t route_match(struct route *, const struct event *,
     const struct catalog_event *, const uint32_t **matches);
 
+/* The match's index in the list of webhooks. */
+uint32_t route_webhook(const struct route *, uint32_t match);
+
 /*
- * Add the call record for a webhook and the event last matched. Its body has
- * the payload's members but those that are attributes of the webhook, in the
- * bytes that they came in.
+ * Add the call record for a match of the event last matched. Its body has the
+ * payload's members but those that are attributes of the webhook, in the bytes
+ * that they came in.
  */
-void route_put_call(struct route *, uint32_t webhook, const struct event *,
+void route_put_call(struct route *, uint32_t match, const struct event *,
     struct buf *);
 
 #endif

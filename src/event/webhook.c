@@ -94,6 +94,7 @@ webhooks_clear(struct webhooks *w)
 	free(w->list);
 	free(w->slots);
 	buf_clear(&w->scratch);
+	buf_clear(&w->href);
 	buf_clear(&w->text);
 	*w = (struct webhooks){ 0 };
 }
@@ -174,17 +175,17 @@ url_node(struct entry *e, uint32_t i)
 static void
 read_url(struct entry *e, uint32_t i)
 {
-	struct buf *text = &e->all->text;
+	struct buf *href = &e->all->href;
 	struct error why;
 
 	i = url_node(e, i);
-	text->len = 0;
+	href->len = 0;
 	if (i == 0 || !is_string(e, i))
 		fault(e, "url: not a string");
-	else if (url_normalise(string_at(e, i), text, &why) != 0)
+	else if (url_normalise(string_at(e, i), href, &why) != 0)
 		fault(e, why.text);
 	else
-		e->to->url = arena_keep(&e->all->arena, buf_bytes(text));
+		e->to->url = buf_bytes(href); /* until make_call_head */
 }
 
 static void
@@ -368,44 +369,65 @@ read_retry(struct entry *e, uint32_t i)
 		fault(e, "retry: not \"failures\" or \"network\"");
 }
 
+#define NAME(lit) { lit, sizeof(lit) - 1 }
+
 static const struct member {
-	const char *name;
+	struct span name;
 	void (*read)(struct entry *, uint32_t); /* NULL: not yet */
 	bool required;
 } members[] = {
-	{ "id", read_id, false },
-	{ "url", read_url, true },
-	{ "description", read_description, false },
-	{ "subscriptions", read_subscriptions, true },
-	{ "attributes", read_attributes, false },
-	{ "headers", read_headers, false },
-	{ "disabled", read_disabled, false },
-	{ "timeout", read_timeout, false },
-	{ "concurrency", read_concurrency, false },
-	{ "retry", read_retry, false },
+	{ NAME("id"), read_id, false },
+	{ NAME("url"), read_url, true },
+	{ NAME("description"), read_description, false },
+	{ NAME("subscriptions"), read_subscriptions, true },
+	{ NAME("attributes"), read_attributes, false },
+	{ NAME("headers"), read_headers, false },
+	{ NAME("disabled"), read_disabled, false },
+	{ NAME("timeout"), read_timeout, false },
+	{ NAME("concurrency"), read_concurrency, false },
+	{ NAME("retry"), read_retry, false },
 	/* What they promise must not be dropped in silence. */
-	{ "filter", NULL, false },
-	{ "transform", NULL, false },
-	{ "order", NULL, false },
-	{ "rate", NULL, false },
-	{ "ca", NULL, false },
-	{ "secret", NULL, false },
+	{ NAME("filter"), NULL, false },
+	{ NAME("transform"), NULL, false },
+	{ NAME("order"), NULL, false },
+	{ NAME("rate"), NULL, false },
+	{ NAME("ca"), NULL, false },
+	{ NAME("secret"), NULL, false },
 };
 
-static void
-read_member(struct entry *e, uint32_t object, const struct member *m)
-{
-	uint32_t i = json_get(e->json, object, span_of(m->name));
+enum { N_MEMBERS = sizeof(members) / sizeof(members[0]) };
 
+/* The values of the entry's members, in the order of the table. */
+static void
+find_members(const struct entry *e, uint32_t object, uint32_t at[N_MEMBERS])
+{
+	struct buf scratch = { 0 };
+	uint32_t k;
+	size_t m;
+
+	for (k = object + 1; k < json_next(e->json, object);
+	    k = json_next(e->json, k + 1)) {
+		struct span name = json_string(e->json, k, &scratch);
+
+		for (m = 0; m < N_MEMBERS; m++)
+			if (span_eq(name, members[m].name))
+				at[m] = k + 1;
+	}
+	buf_clear(&scratch);
+}
+
+static void
+read_member(struct entry *e, uint32_t i, const struct member *m)
+{
 	if (i && (json_kind(e->json, i) != JSON_NULL || m->required)) {
 		if (m->read) {
 			m->read(e, i);
 			return;
 		}
-		fault(e, m->name);
+		fault(e, m->name.p);
 		buf_puts(e->reasons, ": not supported by this version");
 	} else if (m->required) {
-		fault(e, m->name);
+		fault(e, m->name.p);
 		buf_puts(e->reasons, ": missing");
 	}
 }
@@ -445,6 +467,8 @@ make_call_head(struct webhooks *all, struct webhook *w)
 	w->id.p = w->call_head.p + w->call_head.len - 1 - w->id.len;
 	if (url_end == open.len + w->url.len + 2) /* nothing was escaped */
 		w->url.p = w->call_head.p + open.len + 1;
+	else
+		w->url = arena_keep(&all->arena, w->url);
 }
 
 static void
@@ -464,14 +488,16 @@ webhooks_add(struct webhooks *all, const struct json *json, uint32_t i,
 		.description = SPAN("") };
 	struct entry e = { all, json, &w, reasons, false };
 	char id[3 + DERIVED_DIGITS];
+	uint32_t at[N_MEMBERS] = { 0 };
 	size_t k;
 
 	if (json_kind(json, i) != JSON_OBJECT) {
 		fault(&e, "not an object");
 		return -1;
 	}
-	for (k = 0; k < sizeof(members) / sizeof(members[0]); k++)
-		read_member(&e, i, &members[k]);
+	find_members(&e, i, at);
+	for (k = 0; k < N_MEMBERS; k++)
+		read_member(&e, at[k], &members[k]);
 	if (e.bad)
 		return -1;
 	if (w.id.len == 0)
@@ -553,6 +579,7 @@ webhooks_finish(struct webhooks *all, struct buf *reasons)
 		r = -1;
 	}
 	buf_clear(&all->scratch);
+	buf_clear(&all->href);
 	buf_clear(&all->text);
 	return r;
 }
@@ -631,8 +658,8 @@ webhook_knows(struct span member)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (span_eq(member, span_of(members[i].name)))
+	for (i = 0; i < N_MEMBERS; i++)
+		if (span_eq(member, members[i].name))
 			return true;
 	return false;
 }

@@ -64,7 +64,7 @@ struct webhooks {
 	uint32_t *slots; /* by id: index + 1, 0 is free; a power of two of them */
 	size_t n_slots;
 	struct span recent[WEBHOOK_RECENT]; /* names, to keep each once */
-	struct buf scratch, text;
+	struct buf scratch, href, text;
 	struct arena {
 		char **blocks;
 		size_t n, cap, used, size; /* of the last block */

@@ -131,7 +131,7 @@ compare(struct route *r, const struct webhooks *w, const struct event *ev,
 
 	for (i = 0; i < w->n; i++) {
 		bool want = wants(&w->list[i], ev, entry);
-		bool got = at < n && matches[at] == i;
+		bool got = at < n && route_webhook(r, matches[at]) == i;
 
 		at += got;
 		if (want != got)
