@@ -1,0 +1,246 @@
+/*
+ * The delivery queue: storing calls, absorbing repeats.
+ */
+#include "base/alloc.h"
+#include "json/siphash.h"
+#include "store/queue_db.h"
+
+enum { SAME_BYTES = 6 + 8 };
+
+/* Who makes two texts of one hash only keeps his own calls apart. */
+static uint64_t
+hash(struct span s)
+{
+	static const uint64_t key[2] = { 0 };
+
+	return siphash13(key, s.p, s.len);
+}
+
+/* Lanes */
+
+static struct lane_slot *
+slot_of(struct queue *q, const struct queue_call *c)
+{
+	struct lane_slot *slot = &q->lanes[hash(c->lane) % LANE_SLOTS];
+
+	if (slot->no && slot->webhook == c->webhook &&
+	    span_eq((struct span){ slot->name, slot->len }, c->lane))
+		return slot;
+	free(slot->name);
+	*slot = (struct lane_slot){ .name = alloc_copy(c->lane.p, c->lane.len),
+		.len = c->lane.len, .webhook = c->webhook };
+	return slot;
+}
+
+static int
+add_lane(struct queue *q, const struct queue_call *c, int64_t *no,
+    struct error *e)
+{
+	sqlite3_stmt *stmt = queue_stmt(q, Q_ADD_LANE, e);
+
+	if (!stmt)
+		return -1;
+	queue_bind_text(q, stmt, 1, c->webhook ? c->lane : (struct span){ 0 });
+	queue_bind_text(q, stmt, 2, c->webhook ? (struct span){ 0 } : c->lane);
+	if (queue_run(q, stmt, e) < 0)
+		return -1;
+	*no = sqlite3_last_insert_rowid(q->db);
+	return 0;
+}
+
+static int
+lane_of(struct queue *q, const struct queue_call *c, int64_t *no,
+    struct error *e)
+{
+	struct lane_slot *slot = slot_of(q, c);
+	sqlite3_stmt *stmt;
+
+	if (!slot->no) {
+		stmt = queue_stmt(q, c->webhook ? Q_LANE_OF_WEBHOOK :
+		    Q_LANE_OF_ORIGIN, e);
+		if (!stmt)
+			return -1;
+		queue_bind_text(q, stmt, 1, c->lane);
+		if (queue_number(q, stmt, 0, &slot->no, e) < 0)
+			return -1;
+		if (!slot->no && add_lane(q, c, &slot->no, e) < 0)
+			return -1;
+	}
+	*no = slot->no;
+	return 0;
+}
+
+/* The key for repeats */
+
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ?
+	    c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/*
+ * The time that a UUIDv7 begins with (RFC 9562 5.7), as 6 bytes in order; a
+ * child's id begins with its parent's. false: no such id.
+ */
+static bool
+time_of_id(struct span id, unsigned char time[6])
+{
+	size_t i, n = 0;
+	int d;
+
+	if (id.len < 36 || id.p[8] != '-' || id.p[13] != '-' ||
+	    id.p[14] != '7' || id.p[18] != '-')
+		return false;
+	memset(time, 0, 6);
+	for (i = 0; n < 12; i++) {
+		if (i == 8)
+			continue;
+		d = hex_digit(id.p[i]);
+		if (d < 0)
+			return false;
+		time[n / 2] = (unsigned char)(time[n / 2] << 4 | d);
+		n++;
+	}
+	return true;
+}
+
+static struct span
+same_of(const struct queue_call *c, unsigned char same[SAME_BYTES])
+{
+	size_t len = time_of_id(c->event.len ? c->event : c->id, same) ? 6 : 0;
+	uint64_t h = hash(c->id);
+
+	memcpy(same + len, &h, sizeof(h));
+	return (struct span){ (char *)same, len + sizeof(h) };
+}
+
+/* Storing */
+
+/* Is an unsettled call of the same order key there? */
+static int
+is_behind(struct queue *q, int64_t lane, int64_t turn, struct error *e)
+{
+	sqlite3_stmt *stmt = queue_stmt(q, Q_BEHIND, e);
+	int64_t found;
+
+	if (!stmt)
+		return -1;
+	queue_bind_int(q, stmt, 1, lane);
+	queue_bind_int(q, stmt, 2, turn);
+	return queue_number(q, stmt, 0, &found, e) < 0 ? -1 : found != 0;
+}
+
+static int
+put_payload(struct queue *q, struct span text, struct error *e)
+{
+	sqlite3_stmt *stmt = queue_stmt(q, Q_PUT_PAYLOAD, e);
+
+	if (!stmt)
+		return -1;
+	queue_bind_int(q, stmt, 1, sqlite3_last_insert_rowid(q->db));
+	queue_bind_blob(q, stmt, 2, text);
+	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+}
+
+/* 1: stored, 0: its key is there already. */
+static int
+put(struct queue *q, const struct queue_call *c, struct span same,
+    int64_t now_ms, struct error *e)
+{
+	sqlite3_stmt *stmt;
+	int64_t lane, turn = 0;
+	int behind = 0, n;
+
+	if (lane_of(q, c, &lane, e) < 0)
+		return -1;
+	if (c->ordered) {
+		turn = (int64_t)(hash(c->key) >> 1);
+		behind = is_behind(q, lane, turn, e);
+	}
+	stmt = behind < 0 ? NULL : queue_stmt(q, Q_PUT, e);
+	if (!stmt)
+		return -1;
+	queue_bind_int(q, stmt, 1, lane);
+	queue_bind_int(q, stmt, 2, behind ? -1 : 0);
+	queue_bind_int(q, stmt, 3, now_ms);
+	if (c->ordered)
+		queue_bind_int(q, stmt, 4, turn);
+	else
+		(void)sqlite3_bind_null(stmt, 4);
+	queue_bind_int(q, stmt, 5, (int64_t)hash(c->body));
+	queue_bind_blob(q, stmt, 6, same);
+	queue_bind_text(q, stmt, 7, c->id);
+	queue_bind_text(q, stmt, 8, c->event);
+	queue_bind_text(q, stmt, 9, c->name);
+	n = queue_run(q, stmt, e);
+	if (n <= 0)
+		return n;
+	return put_payload(q, c->text, e) < 0 ? -1 : 1;
+}
+
+enum { REPEATS, ANOTHER_ID, GONE };
+
+/* What the call is that has the key. */
+static int
+compare(struct queue *q, const struct queue_call *c, struct span same,
+    int64_t settled_after_ms, enum queue_put *what, struct error *e)
+{
+	sqlite3_stmt *stmt = queue_stmt(q, Q_SAME, e);
+	int rc, r;
+
+	if (!stmt)
+		return -1;
+	queue_bind_blob(q, stmt, 1, same);
+	rc = queue_step(q, stmt, e);
+	if (rc < 0)
+		return -1;
+	*what = sqlite3_column_int64(stmt, 1) == (int64_t)hash(c->body) ?
+	    QUEUE_DUPLICATE : QUEUE_CONFLICT;
+	if (!span_eq(queue_column(stmt, 0), c->id))
+		r = ANOTHER_ID;
+	else if (sqlite3_column_int64(stmt, 2) == OUTCOME_DEAD ||
+	    (sqlite3_column_int64(stmt, 2) &&
+	    sqlite3_column_int64(stmt, 3) < settled_after_ms))
+		r = GONE;
+	else
+		r = REPEATS;
+	queue_reset(stmt);
+	return r;
+}
+
+/* The call that has the key is not to be found by it any more. */
+static int
+forget(struct queue *q, struct span same, struct error *e)
+{
+	sqlite3_stmt *stmt = queue_stmt(q, Q_FORGET_SAME, e);
+
+	if (!stmt)
+		return -1;
+	queue_bind_blob(q, stmt, 1, same);
+	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+}
+
+int
+queue_put(struct queue *q, const struct queue_call *c, bool force,
+    int64_t now_ms, int64_t repeats_ms, enum queue_put *what, struct error *e)
+{
+	unsigned char bytes[SAME_BYTES];
+	struct span same = { 0 };
+	int r;
+
+	*what = QUEUE_TAKEN;
+	if (c->id.len && !force)
+		same = same_of(c, bytes);
+	r = put(q, c, same, now_ms, e);
+	if (r != 0)
+		return r < 0 ? -1 : 0;
+	r = compare(q, c, same, now_ms - repeats_ms, what, e);
+	if (r < 0 || r == REPEATS)
+		return r;
+	*what = QUEUE_TAKEN;
+	if (r == GONE && forget(q, same, e) < 0)
+		return -1;
+	return put(q, c, r == GONE ? same : (struct span){ 0 }, now_ms, e) < 0 ?
+	    -1 : 0;
+}
