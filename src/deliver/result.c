@@ -14,6 +14,10 @@ outcome_name(enum outcome o)
 		[OUTCOME_ANSWERED] = "answered",
 		[OUTCOME_RETRY] = "retry",
 		[OUTCOME_DEAD] = "dead",
+		[OUTCOME_DUPLICATE] = "duplicate",
+		[OUTCOME_PAUSED] = "paused",
+		[OUTCOME_RESUMED] = "resumed",
+		[OUTCOME_DISABLED] = "disabled",
 	};
 
 	return names[o];
@@ -49,21 +53,32 @@ put_duration(struct buf *b, int64_t us)
 	buf_putc(b, (char)('0' + us % 10));
 }
 
+static void
+put_call(struct buf *b, const struct call *c)
+{
+	put_json(b, "id", c->id);
+	put_json(b, "event", c->event);
+	put_json(b, "name", c->name);
+	put_json(b, "webhook", c->webhook);
+}
+
 void
 result_put(struct buf *b, const struct result *r, int64_t now_ms)
 {
 	const struct call *c = r->call;
 
 	buf_putc(b, '{');
-	put_json(b, "id", c->id);
-	put_json(b, "event", c->event);
-	put_json(b, "name", c->name);
-	put_json(b, "webhook", c->webhook);
+	if (c)
+		put_call(b, c);
+	else
+		put_json(b, "webhook", r->webhook);
 	if (r->url.len)
 		json_put_member(b, "url", r->url);
-	if (c->attempt)
+	if (c && c->attempt)
 		json_put_member_u64(b, "attempt", c->attempt);
 	json_put_member(b, "outcome", span_of(outcome_name(r->outcome)));
+	if (r->conflict)
+		json_put_member_bool(b, "conflict", true);
 	if (r->status)
 		json_put_member_u64(b, "status", (uint64_t)r->status);
 	if (r->reason)
@@ -73,9 +88,9 @@ result_put(struct buf *b, const struct result *r, int64_t now_ms)
 	if (r->duration_us >= 0)
 		put_duration(b, r->duration_us);
 	put_time(b, "time", now_ms);
-	if (r->outcome == OUTCOME_RETRY)
+	if (r->outcome == OUTCOME_RETRY || r->outcome == OUTCOME_PAUSED)
 		put_time(b, "next", now_ms + r->wait_ms);
-	if (r->outcome == OUTCOME_DEAD)
+	if (r->outcome == OUTCOME_DEAD && !r->stored)
 		put_json(b, "call", c->text);
 	buf_putc(b, '}');
 }

@@ -17,8 +17,14 @@ struct schedule {
 	size_t n_waits;
 };
 
-/* From memory: few and quick. RETRY_DEFAULT counts as RETRY_FAILURES. */
+enum { SCHEDULE_MAX_RETRY_AFTER_MS = 24 * 3600 * 1000 };
+
+/*
+ * From memory: few and quick; from a queue: Standard Webhooks' own, and five
+ * tries under RETRY_NETWORK. RETRY_DEFAULT counts as RETRY_FAILURES.
+ */
 struct schedule schedule_quick(enum retry_policy);
+struct schedule schedule_standard(enum retry_policy);
 
 enum verdict {
 	VERDICT_DELIVERED, /* 2xx */
@@ -34,10 +40,15 @@ struct decision {
 };
 
 /*
- * After attempt number `attempt` (1, 2, …) ended so. dice: a random number;
- * jitter makes the wait up to a fifth longer, never shorter.
+ * After attempt number `attempt` (1, 2, …) ended so. retry_after_ms: what the
+ * answer asks for, 0: nothing; it makes the wait longer, never shorter. dice: a
+ * random number; jitter makes it up to a fifth longer, never shorter.
  */
 struct decision schedule_decide(const struct schedule *, enum retry_policy,
-    unsigned attempt, enum http_failure, int status, uint32_t dice);
+    unsigned attempt, enum http_failure, int status, int64_t retry_after_ms,
+    uint32_t dice);
+
+/* What an answer's Retry-After comes to: 429 and 503 alone, and clamped. */
+int64_t schedule_retry_after(int status, int64_t asked_ms);
 
 #endif

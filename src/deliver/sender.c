@@ -238,7 +238,7 @@ decide(struct sender *s, const struct call *c, const struct http_result *h)
 	if (!schedule.waits_ms)
 		schedule = schedule_quick(policy);
 	return schedule_decide(&schedule, policy, c->attempt, h->failure,
-	    h->status, roll(s));
+	    h->status, 0, roll(s));
 }
 
 static void

@@ -41,6 +41,8 @@ read_status_line(struct answer *a, struct span line)
 	if (a->status < 100 || a->status == 101)
 		return refuse(a, HTTP_PROTOCOL, "bad status");
 	a->sized = a->chunked = false;
+	a->retry_after[0] = '\0';
+	a->wish = HTTP_NO_WISH;
 	return 0;
 }
 
@@ -56,30 +58,63 @@ trim(struct span s)
 	return s;
 }
 
-/* RFC 9112 section 6.3: what can't be framed for sure is not an answer. */
-static int
-read_framing(struct answer *a, struct span line)
+/* Is the line the field, named in lower case? Then its value. */
+static bool
+is_field(struct span line, const char *name, struct span *value)
 {
-	static const char length[] = "content-length:";
-	static const char coding[] = "transfer-encoding:";
-	struct span value;
+	size_t len = strlen(name);
+
+	if (line.len <= len || line.p[len] != ':' ||
+	    strncasecmp(line.p, name, len) != 0)
+		return false;
+	*value = trim((struct span){ line.p + len + 1, line.len - len - 1 });
+	return true;
+}
+
+static int
+read_length(struct answer *a, struct span value)
+{
 	uint64_t n;
 
-	if (line.len >= sizeof(coding) - 1 &&
-	    strncasecmp(line.p, coding, sizeof(coding) - 1) == 0)
-		a->chunked = true;
-	if (line.len >= sizeof(length) - 1 &&
-	    strncasecmp(line.p, length, sizeof(length) - 1) == 0) {
-		value = trim((struct span){ line.p + sizeof(length) - 1,
-		    line.len - (sizeof(length) - 1) });
-		if (num_u64(value, 0, INT64_MAX, &n) < 0)
-			return refuse(a, HTTP_PROTOCOL, "bad Content-Length");
-		if (a->sized && n != a->length)
-			return refuse(a, HTTP_PROTOCOL,
-			    "two different Content-Length");
-		a->sized = true;
-		a->length = n;
+	if (num_u64(value, 0, INT64_MAX, &n) < 0)
+		return refuse(a, HTTP_PROTOCOL, "bad Content-Length");
+	if (a->sized && n != a->length)
+		return refuse(a, HTTP_PROTOCOL, "two different Content-Length");
+	a->sized = true;
+	a->length = n;
+	return 0;
+}
+
+static void
+read_wishes(struct answer *a, struct span line)
+{
+	struct span value;
+
+	if (is_field(line, "retry-after", &value) &&
+	    value.len < sizeof(a->retry_after)) {
+		memcpy(a->retry_after, value.p, value.len);
+		a->retry_after[value.len] = '\0';
+	} else if (is_field(line, "webhook-delivery", &value)) {
+		if (span_eq(value, SPAN("disable")))
+			a->wish = HTTP_WISH_DISABLE;
+		else if (span_eq(value, SPAN("abort-message")))
+			a->wish = HTTP_WISH_ABORT;
 	}
+}
+
+/* RFC 9112 section 6.3: what can't be framed for sure is not an answer. */
+static int
+read_field(struct answer *a, struct span line)
+{
+	struct span value;
+
+	if (is_field(line, "transfer-encoding", &value))
+		a->chunked = true;
+	else if (is_field(line, "content-length", &value)) {
+		if (read_length(a, value) < 0)
+			return -1;
+	} else
+		read_wishes(a, line);
 	if (a->sized && a->chunked)
 		return refuse(a, HTTP_PROTOCOL,
 		    "Content-Length beside Transfer-Encoding");
@@ -100,5 +135,5 @@ answer_line(struct answer *a, struct span line)
 		a->complete = a->status >= 200;
 		return 0;
 	}
-	return read_framing(a, line);
+	return read_field(a, line);
 }

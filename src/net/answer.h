@@ -13,12 +13,16 @@
 #include "base/span.h"
 #include "net/http.h"
 
+enum { ANSWER_RETRY_AFTER_BYTES = 40 }; /* an HTTP-date has 29 */
+
 /* All zeros before the first line. */
 struct answer {
 	int status;        /* of the last status line */
 	bool complete;     /* the head of a final answer, 200 to 999 */
 	bool chunked, sized;
 	uint64_t length;   /* Content-Length, if sized */
+	char retry_after[ANSWER_RETRY_AFTER_BYTES]; /* "": none that fits */
+	enum http_wish wish;
 	size_t head_bytes; /* all lines, interim answers and trailers too */
 	enum http_failure refused; /* HTTP_ANSWERED: not refused */
 	const char *why;           /* static text, if refused */

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/num.h"
 #include "net/answer.h"
 
 enum { MAX_WAIT_FDS = 8 };
@@ -33,6 +34,7 @@ struct exchange {
 	CURLcode code; /* once finished */
 	struct answer answer;
 	size_t body_bytes;
+	char body[HTTP_KEPT_BODY_BYTES];
 };
 
 struct http {
@@ -137,7 +139,10 @@ on_body(char *p, size_t size, size_t n, void *user)
 {
 	struct exchange *x = user;
 
-	(void)p;
+	if (x->body_bytes < sizeof(x->body))
+		memcpy(x->body + x->body_bytes, p,
+		    size * n < sizeof(x->body) - x->body_bytes ? size * n :
+		    sizeof(x->body) - x->body_bytes);
 	x->body_bytes += size * n;
 	return x->body_bytes > HTTP_MAX_BODY_BYTES ? 0 : size * n;
 }
@@ -342,6 +347,48 @@ describe(struct exchange *x, struct http_result *r)
 		snprintf(r->error, sizeof(r->error), "%s", text);
 }
 
+/* RFC 9110 10.2.3: seconds or a date. */
+static int64_t
+retry_after(const char *text)
+{
+	uint64_t seconds;
+	time_t date;
+
+	if (!*text)
+		return -1;
+	if (num_u64(span_of(text), 0, INT32_MAX, &seconds) == 0)
+		return (int64_t)seconds * 1000;
+	date = curl_getdate(text, NULL);
+	if (date < 0)
+		return -1;
+	return (int64_t)date * 1000 > clock_wall_ms() ?
+	    (int64_t)date * 1000 - clock_wall_ms() : 0;
+}
+
+static int64_t
+time_of(struct exchange *x, CURLINFO which)
+{
+	curl_off_t us = 0;
+
+	(void)curl_easy_getinfo(x->easy, which, &us);
+	return us;
+}
+
+static void
+fill_answer(struct exchange *x, struct http_result *r)
+{
+	size_t len = x->body_bytes < sizeof(x->body) ? x->body_bytes :
+	    sizeof(x->body);
+
+	r->retry_after_ms = retry_after(x->answer.retry_after);
+	r->wish = x->answer.wish;
+	r->body = (struct span){ x->body, len };
+	r->dns_us = time_of(x, CURLINFO_NAMELOOKUP_TIME_T);
+	r->connect_us = time_of(x, CURLINFO_CONNECT_TIME_T);
+	r->tls_us = time_of(x, CURLINFO_APPCONNECT_TIME_T);
+	r->first_us = time_of(x, CURLINFO_STARTTRANSFER_TIME_T);
+}
+
 bool
 http_next(struct http *h, struct http_result *r)
 {
@@ -357,6 +404,7 @@ http_next(struct http *h, struct http_result *r)
 	r->status = x->answer.complete ? x->answer.status : 0;
 	r->error[0] = '\0';
 	r->failure = HTTP_ANSWERED;
+	fill_answer(x, r);
 	if (!x->answer.complete) {
 		r->failure = x->answer.refused != HTTP_ANSWERED ?
 		    x->answer.refused : classify(x->code);

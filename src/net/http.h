@@ -15,6 +15,7 @@
 enum {
 	HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
 	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
+	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
 	HTTP_MAX_OWN_FIELDS = 4,           /* of one request: see own_fields */
 };
 
@@ -24,6 +25,9 @@ enum http_failure {
 	HTTP_DNS, HTTP_CONNECT, HTTP_TLS, HTTP_TIMEOUT, HTTP_TOO_LARGE,
 	HTTP_PROTOCOL, HTTP_ABORTED,
 };
+
+/* What a receiver may ask by the field webhook-delivery. */
+enum http_wish { HTTP_NO_WISH, HTTP_WISH_DISABLE, HTTP_WISH_ABORT };
 
 /* A URL and the fields that every request to it carries, prepared once. */
 struct http_target;
@@ -51,6 +55,12 @@ struct http_result {
 	enum http_failure failure;
 	int status;         /* 0: none */
 	int64_t duration_us;
+	/* Since its begin: name known, connected, TLS done, first byte; 0: not
+	 * reached, or the connection was open already. */
+	int64_t dns_us, connect_us, tls_us, first_us;
+	int64_t retry_after_ms; /* -1: not asked for */
+	enum http_wish wish;
+	struct span body;   /* the first HTTP_KEPT_BODY_BYTES; until http_send */
 	char error[160];    /* text for failure; no URL, no payload */
 };
 
