@@ -86,6 +86,12 @@ two() {
 	want_code 2
 	admin add --url http://a.example --subscribe ping --id 'a b'
 	want_code 2
+	admin add --url http://a.example --subscribe ' , '
+	want_code 2
+	want_err 'hook-admin: --subscribe: names no event; see hook-admin -h'$'\n'
+	admin add --url http://a.example --subscribe ping --header 'Key=hunter2'
+	want_code 2
+	want_err "hook-admin: --header: not like 'Name: value'; see hook-admin -h"$'\n'
 	[ ! -e "$EV_WEBHOOKS" ]
 }
 
@@ -414,12 +420,115 @@ hook-admin: webhook 'b': never called for 'ping': it has no attribute 'name'
 	echo nonsense >text
 	admin -w text list
 	want_code 2
-	grep -Eqx 'hook-admin: text: byte [0-9]+: .+' "$ERR"
+	grep -Eqx 'hook-admin: text: line 1, byte [0-9]+: .+' "$ERR"
 	admin -w none list
 	want_code 2
 	want_err 'hook-admin: none: No such file or directory'$'\n'
 	admin -w . list
 	want_code 2
+}
+
+@test "the place of a fault in a JSON file is told by its line" {
+	printf '[\n {"url": "http://a",\n  "subscriptions": ["ping"],},\n]\n' >w.json
+	admin -w w.json list
+	want_code 2
+	want_err "hook-admin: w.json: line 3, byte 29: expected a member's name"$'\n'
+}
+
+@test "what is no file is not opened to write, nor waited for" {
+	mkfifo pipe
+	for command in 'add --url http://a --subscribe ping' 'disable a'; do
+		# shellcheck disable=SC2086
+		admin -w pipe $command
+		want_code 2
+		want_err 'hook-admin: pipe: not a regular file'$'\n'
+	done
+	admin -w none/w.db add --url http://a --subscribe ping
+	want_code 2
+	want_err 'hook-admin: none/w.db: No such file or directory'$'\n'
+}
+
+@test "names that mean something else to SQLite are names of files" {
+	for name in :memory: 'file:x.db?mode=memory'; do
+		admin -w "$name" add --id a --url http://a --subscribe ping
+		want_code 0
+		[ -s "$name" ]
+		[ "$(hook-admin -w "$name" list | jq -r .id)" = a ]
+	done
+}
+
+# by_hand SQL: a registry that hook-admin did not make.
+by_hand() {
+	rm -f "$EV_WEBHOOKS"
+	sqlite3 "$EV_WEBHOOKS" 'PRAGMA application_id = 1163284562' \
+		'PRAGMA user_version = 1' "$1"
+}
+
+@test "an SQLite file that others wrote runs nothing and is not made worse" {
+	local table='CREATE TABLE webhook(position INTEGER PRIMARY KEY,
+		id TEXT UNIQUE, config)'
+
+	by_hand "CREATE VIEW webhook AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL
+		SELECT x + 1 FROM c) SELECT x AS position, '{}' AS config FROM c"
+	admin list
+	want_code 2
+	want_err "hook-admin: $EV_WEBHOOKS: has views or triggers, which are not of hook-admin's making"$'\n'
+	by_hand "$table; CREATE TRIGGER t BEFORE INSERT ON webhook BEGIN
+		SELECT RAISE(IGNORE); END"
+	admin add --id a --url http://a --subscribe ping
+	want_code 2
+	want_out ''
+	by_hand "$table; INSERT INTO webhook VALUES(1, 'a', NULL)"
+	admin list
+	want_code 2
+	want_err "hook-admin: $EV_WEBHOOKS: entry 1: not an object"$'\n'
+	by_hand "$table; INSERT INTO webhook VALUES(1, 'a', '$A'),
+		(2, 'c', '$B')"
+	hook-admin list >before
+	for command in 'set b --description x' 'remove b' 'disable a'; do
+		# shellcheck disable=SC2086
+		admin $command
+		want_code 2
+		grep -q '1 rows have another id in their column' "$ERR"
+	done
+	hook-admin list | cmp before -
+	hook-admin export | hook-admin -w new.db import -
+	admin -w new.db remove b
+	want_code 0
+}
+
+@test "import: an SQLite file has to be named" {
+	two
+	run_prog hook-admin -w new.db import - <"$EV_WEBHOOKS"
+	want_code 2
+	want_err 'hook-admin: stdin: an SQLite file, which is read by its name alone'$'\n'
+	[ ! -e new.db ]
+}
+
+@test "a full disk behind the registry: nothing is changed, no id is told" {
+	two
+	hook-admin list >before
+	printf '{"id":"c","url":"http://c","subscriptions":["ping"],"description":"%0100000d"}' 0 >large.json
+	run_prog bash -c 'ulimit -f 16; hook-admin add - <large.json'
+	want_code 3
+	want_out ''
+	grep -q "^hook-admin: $EV_WEBHOOKS: " "$ERR"
+	hook-admin list | cmp before -
+}
+
+@test "control characters reach no terminal" {
+	hook-admin add --id a --url http://a --subscribe ping >/dev/null
+	admin show $'\e[31mred\u009b32m\xff'
+	want_err "hook-admin: no webhook '\\x1b[31mred\\xc2\\x9b32m\\xff'"$'\n'
+	hook-admin set a --description $'\e[31mred\u009b32m'
+	COLUMNS=80 script -qc 'hook-admin show a' /dev/null </dev/null >shown
+	grep -qF 'description    \x1b[31mred\xc2\x9b32m' shown
+	mkdir catalog
+	printf '{"name":"e","public":true,"description":"\\u001b[31m \\u009b32m |","payload":{}}' >catalog/e.json
+	hook-admin -c catalog events --markdown >tables
+	grep -qF ' [31m  32m \|' tables
+	run grep -P '[\x00-\x09\x0b-\x1f\x7f\x80-\x9f]' tables
+	[ "$status" -eq 1 ]
 }
 
 @test "a full disk is exit 3" {

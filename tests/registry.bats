@@ -94,7 +94,7 @@ said() {
 	wait_until said 'entry 1: url: scheme is not http or https; subscriptions: missing'
 	echo 'not even JSON' >new
 	mv new w.json
-	wait_until said 'byte 1: '
+	wait_until said 'line 1, byte 1: '
 	reaches one
 	entry two >w.json
 	wait_until reaches two
@@ -111,6 +111,30 @@ said() {
 	entry two >w.json
 	wait_until reaches two
 	[ "$(grep -c 'does not load' err)" -eq 1 ]
+}
+
+@test "what is no file and takes its place holds nothing up, nor is it kept" {
+	entry one >w.json
+	route w.json
+	reaches one
+	mv w.json away
+	mkdir w.json
+	wait_until said 'not a regular file'
+	rmdir w.json
+	mkfifo w.json
+	wait_until said_times 2
+	rm w.json
+	ln -s /dev/zero w.json
+	wait_until said_times 3
+	rm w.json
+	entry two >w.json
+	wait_until reaches two
+}
+
+# said_times N: that it does not load, while events go on.
+said_times() {
+	reaches one
+	[ "$(grep -c 'does not load' err)" -eq "$1" ]
 }
 
 @test "a file that is only touched is no change" {
@@ -136,7 +160,8 @@ said() {
 	sqlite3 w.db <hold >/dev/null 2>&1 3>&- 4>&- 9>&- &
 	EV_STARTED+=("$!")
 	exec 8>hold
-	echo "UPDATE webhook SET config = replace(config, 'one', 'two');
+	echo ".timeout 10000
+		UPDATE webhook SET config = replace(config, 'one', 'two');
 		BEGIN EXCLUSIVE;" >&8
 	wait_until locked
 	reaches one || reaches two

@@ -44,11 +44,12 @@ diag_foreign(struct buf *b, struct span s, size_t max_bytes)
 			buf_puts(b, "...");
 			return;
 		}
-		if (n == 0 || (unsigned char)*p < 0x20 || *p == 0x7f)
-			buf_printf(b, "\\x%02x", (unsigned char)*p);
-		else
+		if (n == 0 || utf8_is_control(p, n)) {
+			buf_printf(b, "\\x%02x", (unsigned char)*p++);
+		} else {
 			buf_add(b, p, n);
-		p += n ? n : 1;
+			p += n;
+		}
 	}
 }
 
@@ -81,7 +82,8 @@ diag_print(const struct diag *d, enum diag_level level, const char *fmt, ...)
 		if (!nl)
 			nl = p + strlen(p);
 		put_head(d, level, &b);
-		buf_add(&b, p, (size_t)(nl - p));
+		diag_foreign(&b, (struct span){ p, (size_t)(nl - p) },
+		    SIZE_MAX);
 		buf_putc(&b, '\n');
 	}
 	(void)out_write_all(STDERR_FILENO, b.p, b.len);

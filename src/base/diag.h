@@ -25,7 +25,10 @@ struct diag {
 
 void diag_open(struct diag *, const char *program);
 
-/* A text of several lines becomes as many diagnostics. */
+/*
+ * A text of several lines becomes as many diagnostics. Control characters in it
+ * are shown as diag_foreign does.
+ */
 void diag_print(const struct diag *, enum diag_level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

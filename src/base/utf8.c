@@ -82,6 +82,14 @@ utf8_encode(uint32_t c, char out[4])
 }
 
 bool
+utf8_is_control(const char *p, size_t len)
+{
+	uint32_t c = utf8_decode(p, len);
+
+	return c < 0x20 || (c >= 0x7f && c < 0xa0);
+}
+
+bool
 utf8_valid(struct span s)
 {
 	size_t i = 0, n;

@@ -19,6 +19,9 @@ uint32_t utf8_decode(const char *p, size_t len);
 /* Write the character; how many bytes (1 to 4). */
 size_t utf8_encode(uint32_t c, char out[4]);
 
+/* Is this character, found good, one that a terminal obeys? */
+bool utf8_is_control(const char *p, size_t len);
+
 bool utf8_valid(struct span);
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "cmd/admin.h"
 #include "event/catalog.h"
 #include "event/event.h"
@@ -47,12 +48,17 @@ struct check {
 static void
 put_text(struct buf *b, struct span s)
 {
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < s.len; i++) {
+	for (i = 0; i < s.len; i += n) {
+		n = utf8_len(s.p + i, s.len - i);
+		if (utf8_is_control(s.p + i, n)) {
+			buf_putc(b, ' ');
+			continue;
+		}
 		if (s.p[i] == '|')
 			buf_putc(b, '\\');
-		buf_putc(b, (unsigned char)s.p[i] < ' ' ? ' ' : s.p[i]);
+		buf_add(b, s.p + i, n);
 	}
 }
 

@@ -34,33 +34,37 @@ die_bad(struct admin *a, const char *what, struct buf *reasons)
 	exit(EX_SETUP);
 }
 
+/* Die unless what the store was asked for came out as 0. */
+static void
+must(struct admin *a, const char *path, int r, const struct error *e)
+{
+	if (r != 0)
+		stage_die(&a->stage, r == -2 ? EX_SYSTEM : EX_SETUP, "%s: %s",
+		    path, e->text);
+}
+
+static void
+must_change(struct change *c, int r, const struct error *e)
+{
+	must(c->admin, c->admin->registry_path, r, e);
+}
+
 static void
 begin(struct change *c, struct admin *a, enum registry_mode mode)
 {
 	const char *path = admin_registry_path(a);
 	struct buf text = { 0 }, reasons = { 0 };
 	struct error e;
-	int r;
 
 	*c = (struct change){ .admin = a };
-	r = registry_store_open(&c->store, path, mode, BUSY_MS, &e);
-	if (r != 0)
-		stage_die(&a->stage, r == -2 ? EX_SYSTEM : EX_SETUP, "%s: %s",
-		    path, e.text);
-	if (registry_store_begin(c->store, &e) != 0 ||
-	    registry_store_text(c->store, &text, &e) != 0)
-		stage_die(&a->stage, EX_SYSTEM, "%s: %s", path, e.text);
+	must(a, path, registry_store_open(&c->store, path, mode, BUSY_MS, &e),
+	    &e);
+	must(a, path, registry_store_begin(c->store, &e), &e);
+	must(a, path, registry_store_text(c->store, &text, &e), &e);
 	if (webhooks_read(&c->before, buf_bytes(&text), &reasons) != 0)
 		die_bad(a, path, &reasons);
 	buf_clear(&text);
 	buf_clear(&reasons);
-}
-
-static void
-die_store(struct change *c, const struct error *e)
-{
-	stage_die(&c->admin->stage, EX_SYSTEM, "%s: %s",
-	    c->admin->registry_path, e->text);
 }
 
 /* Make it last, unless something was wrong: then nothing has changed. */
@@ -69,9 +73,8 @@ end(struct change *c)
 {
 	struct error e;
 
-	if (c->admin->stage.code == EX_ALL_WELL &&
-	    registry_store_commit(c->store, &e) != 0)
-		die_store(c, &e);
+	if (c->admin->stage.code == EX_ALL_WELL)
+		must_change(c, registry_store_commit(c->store, &e), &e);
 	registry_store_close(c->store);
 	webhooks_clear(&c->before);
 }
@@ -81,8 +84,7 @@ put(struct change *c, const struct webhook *w)
 {
 	struct error e;
 
-	if (registry_store_put(c->store, w, &e) != 0)
-		die_store(c, &e);
+	must_change(c, registry_store_put(c->store, w, &e), &e);
 }
 
 static void
@@ -161,9 +163,10 @@ split_pair(struct draft *d, const char *option, const char *text,
 	const char *at = strchr(text, separator);
 	struct pair p;
 
+	/* Which may be a secret: it is not shown. */
 	if (!at || at == text)
-		admin_misuse(d->admin, "--%s '%s' is not like '%s'", option,
-		    text, separator == '=' ? "NAME=VALUE" : "Name: value");
+		admin_misuse(d->admin, "--%s: not like '%s'", option,
+		    separator == '=' ? "NAME=VALUE" : "Name: value");
 	p.name = (struct span){ text, (size_t)(at - text) };
 	p.value = span_of(at + 1);
 	if (separator == ':')
@@ -217,21 +220,24 @@ set_retry(struct draft *d, const char *text)
 }
 
 static void
-each_name(struct draft *d, const char *text,
+each_name(struct draft *d, const char *option, const char *text,
     void (*each)(struct draft *, struct span))
 {
-	for (;;) {
-		const char *comma = strchr(text, ',');
-		struct span item = { text, comma ? (size_t)(comma - text) :
-		    strlen(text) };
+	size_t n = 0;
 
-		item = url_trim(item);
+	for (;;) {
+		size_t len = strcspn(text, ",");
+		struct span item = url_trim((struct span){ text, len });
+
 		if (item.len)
 			each(d, item);
-		if (!comma)
-			return;
-		text = comma + 1;
+		n += item.len != 0;
+		if (!text[len])
+			break;
+		text += len + 1;
 	}
+	if (n == 0)
+		admin_misuse(d->admin, "--%s: names no event", option);
 }
 
 static void
@@ -252,10 +258,11 @@ apply(struct draft *d, const struct admin_change *c)
 		w->description = span_of(c->text);
 		break;
 	case ADMIN_SUBSCRIBE:
-		each_name(d, c->text, add_subscription);
+		each_name(d, "subscribe", c->text, add_subscription);
 		break;
 	case ADMIN_UNSUBSCRIBE:
-		each_name(d, c->text, remove_subscription);
+		each_name(d, "unsubscribe", c->text,
+		    remove_subscription);
 		break;
 	case ADMIN_ATTRIBUTE:
 		set_pair(&w->attributes, &w->n_attributes, &d->cap_attributes,
@@ -418,10 +425,13 @@ read_webhooks(struct admin *a, const char *path, struct webhooks *list)
 
 	read_input(a, path, &text);
 	if (text.len >= 16 && memcmp(text.p, "SQLite format 3", 16) == 0) {
+		if (strcmp(path, "-") == 0)
+			stage_die(&a->stage, EX_SETUP, "stdin: an SQLite file, "
+			    "which is read by its name alone");
 		text.len = 0;
-		if (registry_store_open(&s, path, REGISTRY_READ, BUSY_MS,
-		    &e) != 0 || registry_store_text(s, &text, &e) != 0)
-			stage_die(&a->stage, EX_SETUP, "%s: %s", what, e.text);
+		must(a, path, registry_store_open(&s, path, REGISTRY_READ,
+		    BUSY_MS, &e), &e);
+		must(a, path, registry_store_text(s, &text, &e), &e);
 		registry_store_close(s);
 	}
 	wrap_objects(&text);
@@ -455,11 +465,11 @@ add_list(struct admin *a, const struct webhooks *list)
 	begin(&c, a, REGISTRY_CREATE);
 	for (i = 0; i < list->n; i++)
 		refuse_known(a, &c.before, &list->list[i]);
-	for (i = 0; i < list->n && a->stage.code == EX_ALL_WELL; i++) {
+	for (i = 0; i < list->n && a->stage.code == EX_ALL_WELL; i++)
 		put(&c, &list->list[i]);
-		(void)out_line(&a->stage.out, list->list[i].id);
-	}
 	end(&c);
+	for (i = 0; i < list->n && a->stage.code == EX_ALL_WELL; i++)
+		(void)out_line(&a->stage.out, list->list[i].id);
 }
 
 void
@@ -551,9 +561,9 @@ admin_remove(struct admin *a)
 
 	begin(&c, a, REGISTRY_WRITE);
 	for (id = a->operands; *id; id++)
-		if (admin_find(a, &c.before, *id) &&
-		    registry_store_remove(c.store, span_of(*id), &e) < 0)
-			die_store(&c, &e);
+		if (admin_find(a, &c.before, *id))
+			must_change(&c, registry_store_remove(c.store,
+			    span_of(*id), &e), &e);
 	end(&c);
 }
 
@@ -567,9 +577,8 @@ admin_import(struct admin *a)
 
 	read_webhooks(a, a->operands[0], &list);
 	begin(&c, a, REGISTRY_CREATE);
-	if (a->given & ADMIN_BIT(ADMIN_REPLACE) &&
-	    registry_store_remove_all(c.store, &e) != 0)
-		die_store(&c, &e);
+	if (a->given & ADMIN_BIT(ADMIN_REPLACE))
+		must_change(&c, registry_store_remove_all(c.store, &e), &e);
 	for (i = 0; i < list.n; i++) {
 		known += webhooks_find(&c.before, list.list[i].id) != NULL;
 		put(&c, &list.list[i]);

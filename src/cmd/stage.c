@@ -36,6 +36,7 @@ stage_init(struct stage *s, const char *program, size_t max_line)
 	diag_open(&s->diag, program);
 	/* A reader that is gone is EPIPE, handled where we write. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* so is a file at its limit EFBIG */
 	out_open(&s->out, STDOUT_FILENO);
 }
 

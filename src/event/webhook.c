@@ -607,6 +607,21 @@ add_all(struct webhooks *all, const struct json *json, struct buf *reasons)
 	return r;
 }
 
+/* People edit this file: a line of it is easier found than a byte. */
+static void
+put_place(struct buf *reasons, struct span text, const struct json_error *e)
+{
+	size_t line = 1, start = 0, i;
+
+	for (i = 0; i + 1 < e->column && i < text.len; i++)
+		if (text.p[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	buf_printf(reasons, "line %zu, byte %zu: %s", line, e->column - start,
+	    e->what);
+}
+
 int
 webhooks_read(struct webhooks *all, struct span text, struct buf *reasons)
 {
@@ -616,7 +631,7 @@ webhooks_read(struct webhooks *all, struct span text, struct buf *reasons)
 
 	json_init(&json);
 	if (json_read(&json, text.p, text.len, &error) != 0)
-		buf_printf(reasons, "byte %zu: %s", error.column, error.what);
+		put_place(reasons, text, &error);
 	else if (json_kind(&json, 0) != JSON_ARRAY)
 		buf_puts(reasons, "not a JSON array of webhooks");
 	else if (add_all(all, &json, reasons) == 0)

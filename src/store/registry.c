@@ -82,20 +82,29 @@ read_sqlite(const char *path, int busy_ms, struct buf *text,
 }
 
 /*
- * The text of the registry, of either form, as JSON; *st is the file before it
- * was read, so that a change meanwhile shows at the next look.
+ * The text of the registry, of either form, as JSON; r->seen is the file before
+ * it was read, so that a change meanwhile shows at the next look. A pipe may
+ * have it at the start; one that takes its place would stop the stream.
  */
 static enum load_result
-read_text(const char *path, int busy_ms, struct stat *st, struct buf *text,
+read_text(struct registry *reg, int busy_ms, struct buf *text,
     struct buf *reasons)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	const char *path = reg->path;
+	bool start = reg->generation == 0;
+	struct stat *st = &reg->seen;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | (start ? 0 : O_NONBLOCK));
+	int r = 0;
 
 	*st = (struct stat){ 0 };
-	if (fd < 0 || fstat(fd, st) != 0)
+	if (fd < 0 || fstat(fd, st) != 0) {
 		r = add_failure(reasons, errno);
-	else
+	} else if (!start && !S_ISREG(st->st_mode)) {
+		buf_puts(reasons, "not a regular file");
+		r = -1;
+	} else {
 		r = read_file(fd, st, text, reasons);
+	}
 	/* Before SQLite opens it: closing drops the process's locks on it. */
 	if (fd >= 0)
 		close(fd);
@@ -160,7 +169,7 @@ load(struct registry *r, int busy_ms, struct buf *reasons)
 	struct buf text = { 0 };
 	enum load_result result;
 
-	result = read_text(r->path, busy_ms, &r->seen, &text, reasons);
+	result = read_text(r, busy_ms, &text, reasons);
 	if (result == LOADED)
 		result = load_text(r, buf_bytes(&text), reasons);
 	r->again = result == LOAD_LATER || is_racy(&r->seen);
@@ -175,6 +184,7 @@ registry_open(struct registry *r, const char *path, struct buf *reasons)
 	r->checked_ms = clock_coarse_ms();
 	switch (load(r, OPEN_BUSY_MS, reasons)) {
 	case LOADED:
+		r->once = !S_ISREG(r->seen.st_mode);
 		return 0;
 	case LOAD_LATER:
 		return -2;
@@ -213,11 +223,9 @@ registry_check(struct registry *r, struct buf *reasons)
 	struct stat st;
 	bool changed;
 
-	if (now - r->checked_ms < CHECK_MS)
+	if (r->once || now - r->checked_ms < CHECK_MS)
 		return REGISTRY_SAME;
 	r->checked_ms = now;
-	if (r->seen.st_ino && !S_ISREG(r->seen.st_mode))
-		return REGISTRY_SAME; /* a pipe is read once */
 	if (stat(r->path, &st) != 0)
 		st = (struct stat){ 0 };
 	changed = !same_file(&st, &r->seen);

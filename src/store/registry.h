@@ -26,6 +26,7 @@ struct registry {
 	struct stat seen;         /* the file as last looked at; zeroed: none */
 	int64_t checked_ms;       /* coarse clock */
 	uint64_t digest;          /* of the text last loaded */
+	bool once;                /* it came through a pipe: no looking again */
 	bool again;               /* look again even if it seems unchanged: it
 	                           * changed so lately that the next change
 	                           * may not show in its times, or was locked */
@@ -72,19 +73,19 @@ void registry_store_close(struct registry_store *); /* undoes what is begun */
 
 /*
  * All changes since begin become visible at commit, together; others can't
- * write in between. Each 0 or -1 with the error.
+ * write in between. These and all below: 0, or -1 or -2 as above, with the
+ * error.
  */
 int registry_store_begin(struct registry_store *, struct error *);
 int registry_store_commit(struct registry_store *, struct error *);
 
-/* Add all as one JSON array, in order, to *text. 0 or -1 with the error. */
+/* Add all as one JSON array, in order, to *text. */
 int registry_store_text(struct registry_store *, struct buf *text,
     struct error *);
 
 /* Insert at the end or replace in place (same id) a checked webhook. */
 int registry_store_put(struct registry_store *, const struct webhook *,
     struct error *);
-/* 1 removed, 0 no such id, -1 error. */
 int registry_store_remove(struct registry_store *, struct span id,
     struct error *);
 int registry_store_remove_all(struct registry_store *, struct error *);

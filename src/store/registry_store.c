@@ -9,7 +9,9 @@
 #include "store/registry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -18,7 +20,6 @@ struct registry_store {
 	sqlite3 *db;
 	sqlite3_stmt *put, *remove;
 };
-
 
 static const char schema[] =
     "PRAGMA application_id = 1163284562;" /* REGISTRY_APPLICATION_ID */
@@ -61,9 +62,15 @@ failed(struct registry_store *s, struct error *e)
 	case SQLITE_LOCKED:
 		error_set(e, "locked by another process");
 		return -2;
+	case SQLITE_READONLY:
+		return error_set(e, "no right to write to the file and its "
+		    "directory, which holds the journal");
+	case SQLITE_IOERR:
+		error_set(e, "%s: %s", sqlite3_errmsg(s->db),
+		    strerror(sqlite3_system_errno(s->db)));
+		return -2;
 	case SQLITE_FULL:
 	case SQLITE_INTERRUPT:
-	case SQLITE_IOERR:
 	case SQLITE_NOMEM:
 	case SQLITE_PROTOCOL:
 		return -2;
@@ -104,13 +111,17 @@ get_number(struct registry_store *s, const char *sql, sqlite3_int64 *n,
 static int
 whose(struct registry_store *s, struct error *e)
 {
-	sqlite3_int64 application, version, objects;
+	sqlite3_int64 application, version, objects, code;
 	int r = run(s, "SAVEPOINT look", e);
 
 	/* The schema first: a pragma alone does not begin to read. */
 	if (r == 0)
 		r = get_number(s, "SELECT count(*) FROM sqlite_master",
 		    &objects, e);
+	/* Either could run for ever, or make a change a different one. */
+	if (r == 0)
+		r = get_number(s, "SELECT count(*) FROM sqlite_master "
+		    "WHERE type IN ('view', 'trigger')", &code, e);
 	if (r == 0)
 		r = get_number(s, "PRAGMA application_id", &application, e);
 	if (r == 0)
@@ -127,13 +138,16 @@ whose(struct registry_store *s, struct error *e)
 		return error_set(e, "written by a newer version of evpipe "
 		    "(format %lld, this one knows %d)", (long long)version,
 		    REGISTRY_VERSION);
+	if (code)
+		return error_set(e, "has views or triggers, which are not of "
+		    "hook-admin's making");
 	return 1;
 }
 
 static int
 create(struct registry_store *s, struct error *e)
 {
-	int r = registry_store_begin(s, e);
+	int r = run(s, "BEGIN IMMEDIATE", e);
 
 	/* Someone else may have been faster. */
 	if (r == 0)
@@ -159,35 +173,51 @@ prepare(struct registry_store *s, enum registry_mode mode, struct error *e)
 	return r < 0 ? r : 0;
 }
 
-/* An absent or empty file, or an SQLite one. */
+/*
+ * An empty file, or an SQLite one. A new one is made here: SQLite would not say
+ * why it can't.
+ */
 static int
 check_form(const char *path, enum registry_mode mode, struct error *e)
 {
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+	    (mode == REGISTRY_CREATE ? O_CREAT : 0), 0644), r = 0;
 	char head[16];
-	FILE *f = fopen(path, "rb");
-	size_t n;
+	struct stat st;
+	ssize_t n = 0;
 
-	if (!f && errno == ENOENT && mode == REGISTRY_CREATE)
-		return 0;
-	if (!f)
+	if (fd < 0)
 		return error_set(e, "%s", strerror(errno));
-	n = fread(head, 1, sizeof(head), f);
-	(void)fclose(f); /* only read from */
-	if (n != 0 && (n != sizeof(head) ||
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+		r = error_set(e, "not a regular file");
+	else if ((n = read(fd, head, sizeof(head))) < 0)
+		r = error_set(e, "%s", strerror(errno));
+	else if (n != 0 && (n != sizeof(head) ||
 	    memcmp(head, "SQLite format 3", sizeof(head)) != 0))
-		return error_set(e, "a JSON file, which is not written to: "
+		r = error_set(e, "a JSON file, which is not written to: "
 		    "make an SQLite registry of it with "
 		    "'hook-admin -w NEW import FILE'");
-	return 0;
+	close(fd);
+	return r;
 }
 
 static int
 open_db(struct registry_store *s, const char *path, int flags,
     enum registry_mode mode, int busy_ms, struct error *e)
 {
-	if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
+	struct buf name = { 0 };
+	int r;
+
+	/* To SQLite ":memory:" and "file:x" are no names of files. */
+	if (*path != '/')
+		buf_puts(&name, "./");
+	buf_puts(&name, path);
+	r = sqlite3_open_v2(buf_str(&name), &s->db, flags, NULL);
+	buf_clear(&name);
+	if (r != SQLITE_OK)
 		return failed(s, e);
 	sqlite3_busy_timeout(s->db, busy_ms);
+	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, REGISTRY_MAX_BYTES);
 	return prepare(s, mode, e);
 }
 
@@ -231,10 +261,26 @@ registry_store_close(struct registry_store *s)
 	free(s);
 }
 
+/*
+ * Rows are found by the column id, webhooks by the id in their JSON: where
+ * others wrote, a change of one could make a second one of it.
+ */
 int
 registry_store_begin(struct registry_store *s, struct error *e)
 {
-	return run(s, "BEGIN IMMEDIATE", e);
+	sqlite3_int64 n = 0;
+	int r = run(s, "BEGIN IMMEDIATE", e);
+
+	if (r == 0)
+		r = get_number(s, "SELECT count(*) FROM webhook WHERE "
+		    "json_valid(config) AND id IS NOT "
+		    "json_extract(config, '$.id')", &n, e);
+	if (n)
+		return error_set(e, "%lld rows have another id in their column "
+		    "than in their JSON: this is not of hook-admin's making; "
+		    "'export' it and 'import' that into a new file",
+		    (long long)n);
+	return r;
 }
 
 int
@@ -252,13 +298,21 @@ registry_store_text(struct registry_store *s, struct buf *text,
 	int step = SQLITE_ERROR, n = 0, r;
 
 	if (sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL) == SQLITE_OK)
-		while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		while ((step = sqlite3_step(stmt)) == SQLITE_ROW &&
+		    text->len <= REGISTRY_MAX_BYTES) {
 			const void *p = sqlite3_column_text(stmt, 0);
 
 			buf_puts(text, n++ ? ",\n" : "[");
-			buf_add(text, p, (size_t)sqlite3_column_bytes(stmt, 0));
+			if (p)
+				buf_add(text, p,
+				    (size_t)sqlite3_column_bytes(stmt, 0));
+			else
+				buf_puts(text, "null");
 		}
-	r = step == SQLITE_DONE ? 0 : failed(s, e);
+	if (text->len > REGISTRY_MAX_BYTES)
+		r = error_set(e, "larger than 256 MiB");
+	else
+		r = step == SQLITE_DONE ? 0 : failed(s, e);
 	sqlite3_finalize(stmt);
 	buf_puts(text, n ? "]" : "[]");
 	return r;
@@ -316,9 +370,7 @@ registry_store_remove(struct registry_store *s, struct span id,
 	if (!stmt || sqlite3_bind_text(stmt, 1, id.p, (int)id.len,
 	    SQLITE_STATIC) != SQLITE_OK)
 		return failed(s, e);
-	if (finish(s, stmt, e) != 0)
-		return -1;
-	return sqlite3_changes(s->db) != 0;
+	return finish(s, stmt, e);
 }
 
 int
