@@ -56,7 +56,7 @@ EV_CPPFLAGS := -Isrc -include src/base/banned.h -MMD -MP \
 	-DEV_VERSION='"$(VERSION)"' -DEV_DATADIR='"$(PREFIX)/share/evpipe"' \
 	$(shell pkg-config --cflags $(PKGS) libjq 2>/dev/null || \
 		pkg-config --cflags $(PKGS) 2>/dev/null)
-EV_CFLAGS = -std=c11 -fno-strict-aliasing -fstack-protector-strong $(WARNINGS) \
+EV_CFLAGS = -std=c11 -pthread -fno-strict-aliasing -fstack-protector-strong $(WARNINGS) \
 	$(if $(WERROR),-Werror) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 EV_LDFLAGS = -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \

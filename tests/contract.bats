@@ -25,7 +25,7 @@ set_up() {
 	ev-map | ev-route) ARGS=(-w "$W") ;;
 	ev-deliver)
 		[ -n "${SINK_PID:-}" ] || start_sink
-		ARGS=(--schedule 0.01s)
+		ARGS=("$LOOPBACK" --schedule 0.01s)
 		GOOD='{"url":"http://127.0.0.1:'$SINK_PORT'/","headers":{},"body":{"n":1.0}}'
 		;;
 	esac

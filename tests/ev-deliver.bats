@@ -44,7 +44,7 @@ answered() {
 	shift
 	script "$@"
 	call /x >in
-	run_prog ev-deliver --schedule none --timeout 1s in
+	run_prog ev-deliver $LOOPBACK --schedule none --timeout 1s in
 	outcomes "$want"
 	stop_all
 }
@@ -53,7 +53,7 @@ answered() {
 one_reject() {
 	printf '%s\n' "$2" >in
 	: >rejects
-	run_prog ev-deliver in
+	run_prog ev-deliver $LOOPBACK in
 	want_code 1
 	[ ! -s "$OUT" ]
 	[ "$(jq -r .reason rejects)" = "$1" ]
@@ -67,7 +67,7 @@ lines() { # FILE AT_LEAST
 # background ARGUMENTS…: ev-deliver that reads from the descriptor 8.
 background() {
 	mkfifo pipe
-	ev-deliver "$@" <pipe >out 2>err 3>&- 4>&- &
+	ev-deliver $LOOPBACK "$@" <pipe >out 2>err 3>&- 4>&- &
 	DELIVER=$!
 	exec 8>pipe
 }
@@ -84,7 +84,7 @@ ended() {
 @test "a call arrives in its own bytes, with the fields it asked for" {
 	start_sink
 	printf '%s\n' '{"url":"http://127.0.0.1:'"$SINK_PORT"'/w?t=s","headers":{"X-B":"","x-a":"é","X-A":"2"},"body":{"n": 1.50,"b":1e400, "s":"\u00e9"},"id":"e1","event":"ev","name":"ping","traceparent":"00-1-2-01"}' >in
-	run_prog ev-deliver in
+	run_prog ev-deliver $LOOPBACK in
 	want_code 0
 	jq -r '.method, .target, .body, (.headers[] | join(": "))' \
 		"$SINK_LOG" >got
@@ -112,7 +112,7 @@ ended() {
 	start_sink
 	printf '{"url":"http://127.0.0.1:%s/","headers":{"content-type":"text/x","USER-AGENT":"","Accept":"*/*","host":"inner.example"},"body":null}\n' \
 		"$SINK_PORT" >in
-	run_prog ev-deliver in
+	run_prog ev-deliver $LOOPBACK in
 	want_code 0
 	jq -r '.body, (.headers[] | join(": "))' "$SINK_LOG" >got
 	printf '%s\n' '{}' 'Host: inner.example' 'content-type: text/x' \
@@ -124,7 +124,7 @@ ended() {
 @test "no proxy of the environment is used" {
 	start_sink
 	call / | env http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9 \
-		ev-deliver >out
+		ev-deliver $LOOPBACK >out
 	[ "$(jq -r .outcome out)" = delivered ]
 }
 
@@ -132,14 +132,14 @@ ended() {
 	start_sink
 	call / | jq . | jq -Rs . >once
 	jq -R . once >twice
-	run_prog ev-deliver once
+	run_prog ev-deliver $LOOPBACK once
 	want_code 0
 	outcomes delivered:
-	run_prog ev-deliver twice
+	run_prog ev-deliver $LOOPBACK twice
 	want_code 1
 	[ "$(jq -r .reason rejects)" = invalid-call ]
 	stop_all
-	run_prog ev-deliver --schedule none once
+	run_prog ev-deliver $LOOPBACK --schedule none once
 	want_code 1
 	[ "$(wc -l <"$OUT")" = 1 ]
 	[ "$(results .call.body.k)" = 1 ]
@@ -148,7 +148,7 @@ ended() {
 @test "connections are kept" {
 	start_sink
 	for i in 1 2 3 4 5 6 7 8; do call "/$i"; done >in
-	run_prog ev-deliver --concurrency 1 in
+	run_prog ev-deliver $LOOPBACK --concurrency 1 in
 	want_code 0
 	[ "$(jq .connection "$SINK_LOG" | sort -u)" = 1 ]
 	jq -r .target "$SINK_LOG" | tr -d '/\n' >got
@@ -158,7 +158,7 @@ ended() {
 @test "policy failures: anything but 2xx is tried again, 410 is not" {
 	script 'status 500' 'redirect http://127.0.0.1:9/' 'status 404' 'status 201'
 	call / >in
-	run_prog ev-deliver --schedule 10ms,10ms,10ms in
+	run_prog ev-deliver $LOOPBACK --schedule 10ms,10ms,10ms in
 	want_code 0
 	outcomes "retry:http-5xx retry:http-3xx retry:http-4xx delivered:"
 	[ "$(results .attempt | paste -sd' ')" = "1 2 3 4" ]
@@ -173,7 +173,7 @@ ended() {
 @test "policy network: any answer settles, failures to get one are tried again" {
 	script drop 'status 503'
 	call / >in
-	run_prog ev-deliver --policy network --schedule 10ms,10ms in
+	run_prog ev-deliver $LOOPBACK --policy network --schedule 10ms,10ms in
 	want_code 0
 	outcomes "retry:connect answered:http-5xx"
 	grep -q '^ev-deliver: in: line 1: answered: http-5xx: answered 503$' "$ERR"
@@ -182,7 +182,7 @@ ended() {
 @test "what ends dead is input again" {
 	script 'status 500' 'status 500' 'status 200'
 	call '/x?secret=s3cret' '"extra":[1.0],"id":"i"' >in
-	run_prog ev-deliver --schedule 10ms in
+	run_prog ev-deliver $LOOPBACK --schedule 10ms in
 	want_code 1
 	outcomes "retry:http-5xx dead:http-5xx"
 	[ "$(grep -c s3cret "$ERR")" = 0 ]
@@ -190,7 +190,7 @@ ended() {
 	# The very bytes.
 	grep -qF "\"call\":$(<in)}" "$OUT"
 	results 'select(.outcome == "dead").call | tojson' >again
-	run_prog ev-deliver again
+	run_prog ev-deliver $LOOPBACK again
 	want_code 0
 	outcomes delivered:
 }
@@ -228,7 +228,7 @@ ended() {
 	printf '{"url":"%s","headers":{},"body":1}\n' \
 		http://127.0.0.1:9/ http://nowhere.invalid/ \
 		"https://127.0.0.1:$SINK_PORT/" >in
-	run_prog ev-deliver --schedule none --concurrency 1 in
+	run_prog ev-deliver $LOOPBACK --schedule none --concurrency 1 in
 	want_code 1
 	[ "$(results .reason | sort | paste -sd' ')" = "connect dns tls" ]
 	grep -q 'line 1: dead: connect: cannot connect: Connection refused$' "$ERR"
@@ -244,14 +244,14 @@ ended() {
 	wait_until grep -q '^ACCEPT' tls.log
 	port=$(sed -n 's/^ACCEPT.*:\([0-9]*\).*/\1/p' tls.log | head -n 1)
 	echo '{"url":"https://hook.example/","headers":{},"body":1}' >in
-	run_prog ev-deliver --connect-to "hook.example:443:127.0.0.1:$port" \
+	run_prog ev-deliver $LOOPBACK --connect-to "hook.example:443:127.0.0.1:$port" \
 		--schedule none in
 	outcomes dead:tls
 	# s_server -www does not understand POST; that it was asked is enough.
-	run_prog ev-deliver --connect-to "hook.example:443:127.0.0.1:$port" \
+	run_prog ev-deliver $LOOPBACK --connect-to "hook.example:443:127.0.0.1:$port" \
 		--ca cert.pem --schedule none --timeout 2s in
 	[ "$(results .reason)" != tls ]
-	run_prog ev-deliver --ca absent.pem in
+	run_prog ev-deliver $LOOPBACK --ca absent.pem in
 	want_code 2
 }
 
@@ -259,7 +259,7 @@ ended() {
 	start_sink
 	three_webhooks | jq '.[0].headers = { "X-Key": "k" }' >w.json
 	echo '{"url":"http://127.0.0.1:9/forged","headers":{"X-No":"1"},"body":{},"webhook":"wh1","id":"m1"}' >in
-	run_prog ev-deliver -w w.json in
+	run_prog ev-deliver $LOOPBACK -w w.json in
 	want_code 0
 	[ "$(results '"\(.webhook) \(.url)"')" = \
 		"wh1 http://127.0.0.1:$SINK_PORT/wh1" ]
@@ -267,7 +267,7 @@ ended() {
 		"$SINK_LOG")" = "X-Key k" ]
 	# The same by the environment, and by an escaped id.
 	sed 's/wh1/wh\\u0031/' in >in2
-	EV_WEBHOOKS=w.json run_prog ev-deliver in2
+	EV_WEBHOOKS=w.json run_prog ev-deliver $LOOPBACK in2
 	want_code 0
 	outcomes delivered:
 }
@@ -277,7 +277,7 @@ ended() {
 	three_webhooks |
 		jq '.[0].retry = "network" | .[0].timeout = "300ms"' >w.json
 	printf '{"url":"http://x/","headers":{},"webhook":"wh1"}\n%.0s' 1 2 >in
-	run_prog ev-deliver -w w.json --schedule none --concurrency 1 in
+	run_prog ev-deliver $LOOPBACK -w w.json --schedule none --concurrency 1 in
 	outcomes "answered:http-5xx dead:timeout"
 }
 
@@ -285,7 +285,7 @@ ended() {
 	start_sink
 	three_webhooks | jq '.[1].disabled = true' >w.json
 	printf '{"url":"http://x/","headers":{},"webhook":"%s"}\n' gone wh2 wh1 >in
-	run_prog ev-deliver -w w.json in
+	run_prog ev-deliver $LOOPBACK -w w.json in
 	want_code 1
 	[ "$(results '"\(.webhook):\(.outcome):\(.reason)"' | sort |
 		paste -sd' ')" = \
@@ -300,7 +300,7 @@ ended() {
 		echo '{"url":"http://x/","headers":{},"webhook":"wh1"}'
 		call /3
 	} >in
-	run_prog ev-deliver in
+	run_prog ev-deliver $LOOPBACK in
 	want_code 2
 	grep -q 'registry' "$ERR"
 	[ "$(results 'select(.outcome == "dead").call | tojson' | wc -l)" -ge 1 ]
@@ -351,7 +351,7 @@ ended() {
 		call /2 | tr -d '\n'
 	} >in
 	: >rejects
-	run_prog ev-deliver in
+	run_prog ev-deliver $LOOPBACK in
 	want_code 1
 	outcomes "delivered: delivered:"
 	[ "$(jq -c '[.line, .reason, .bytes]' rejects | paste -sd' ')" = \
@@ -367,7 +367,7 @@ ended() {
 		call /
 	} >in
 	# 32 MB of data and heap, whatever libraries map.
-	(ulimit -d 32768 && ev-deliver in >out 2>err) || [ $? -eq 1 ]
+	(ulimit -d 32768 && ev-deliver $LOOPBACK in >out 2>err) || [ $? -eq 1 ]
 	[ "$(jq -r .outcome out)" = delivered ]
 }
 
@@ -476,7 +476,7 @@ sink_connected() {
 		call /2 '"webhook":"http://127.0.0.1:'"$SINK_PORT"'"'
 		call /3
 	} >in
-	run_prog ev-deliver -w w.json in
+	run_prog ev-deliver $LOOPBACK -w w.json in
 	want_code 1
 	[ "$(jq -r '.outcome + .url' "$OUT" | sed 's/http.*:[0-9]*//' | sort | paste -sd' ')" = \
 		'dead delivered/1 delivered/3' ]
@@ -496,7 +496,7 @@ sink_connected() {
 @test "a reader that is gone is a quiet end" {
 	start_sink
 	for ((i = 0; i < 3000; i++)); do call "/$i"; done >in
-	ev-deliver in 2>err | head -n 1 >out
+	ev-deliver $LOOPBACK in 2>err | head -n 1 >out
 	[ "${PIPESTATUS[0]}" -le 1 ]
 	[ ! -s err ]
 	[ "$(jq -r .outcome out)" = delivered ]
@@ -506,7 +506,7 @@ sink_connected() {
 	start_sink
 	for ((i = 0; i < 12000; i++)); do call "/$i" "\"id\":\"$i\""; done >a
 	call /last '"id":"last"' >b
-	run_prog ev-deliver a b
+	run_prog ev-deliver $LOOPBACK a b
 	want_code 0
 	[ "$(results 'select(.outcome == "delivered").id' | sort -u | wc -l)" = 12001 ]
 	background
@@ -521,12 +521,12 @@ sink_connected() {
 @test "wrong options" {
 	for o in --policy=x --schedule=1s,,2s --schedule= --concurrency=0 \
 		--timeout=0 --connect-to=a:b --per-webhook=-1 --grace=x; do
-		run_prog ev-deliver "$o" /dev/null
+		run_prog ev-deliver $LOOPBACK "$o" /dev/null
 		want_code 2
 	done
-	run_prog ev-deliver /dev/null /nonexistent
+	run_prog ev-deliver $LOOPBACK /dev/null /nonexistent
 	want_code 2
 	echo '[{}]' >w.json
-	run_prog ev-deliver -w w.json /dev/null
+	run_prog ev-deliver $LOOPBACK -w w.json /dev/null
 	want_code 2
 }

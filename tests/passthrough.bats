@@ -83,7 +83,7 @@ odd_texts() {
 	echo '[{"url":"http://127.0.0.1:'"$SINK_PORT"'/","subscriptions":["ping"],"attributes":{"name":"u"}}]' >"$W"
 	echo '{"name":"ping","payload":{'"$members"',"name":"u"}}' |
 		ev-validate | ev-map -w "$W" | ev-route -w "$W" |
-		ev-deliver -w "$W" >"$IN.out"
+		ev-deliver $LOOPBACK -w "$W" >"$IN.out"
 	printf '%s' '{"name":"ping","payload":{'"$members"'}}' >"$IN.want"
 	jq -j .body "$SINK_LOG" >"$IN.got"
 	same "$IN.want" "$IN.got"
@@ -96,7 +96,7 @@ odd_texts() {
 	while IFS= read -r body; do
 		printf '%s' "$body" >"$IN.want"
 		printf '{"url":"http://127.0.0.1:%s/","headers":{},"body":%s}\n' \
-			"$SINK_PORT" "$body" | ev-deliver >"$IN.out"
+			"$SINK_PORT" "$body" | ev-deliver $LOOPBACK >"$IN.out"
 		tail -n 1 "$SINK_LOG" | jq -j .body >"$IN.got"
 		same "$IN.want" "$IN.got"
 	done <<-'END'

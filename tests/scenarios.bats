@@ -20,7 +20,7 @@ setup() {
 deliver() {
 	ev-validate -r "$REJECTS" | ev-map -w "$W" -r "$REJECTS" |
 		ev-route -w "$W" -r "$REJECTS" |
-		ev-deliver -w "$W" -r "$REJECTS" >"$BATS_TEST_TMPDIR/results"
+		ev-deliver $LOOPBACK -w "$W" -r "$REJECTS" >"$BATS_TEST_TMPDIR/results"
 	local codes=("${PIPESTATUS[@]}")
 	[ "${codes[*]}" = "${WANT_CODES:-0 0 0 0}" ]
 }
@@ -141,7 +141,7 @@ bodies() {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	ln -s "$EV_BIN"/* "$BATS_TEST_TMPDIR/bin" 2>/dev/null || true
 	rm -f "$BATS_TEST_TMPDIR/bin/ev-deliver"
-	printf '#!/bin/sh\nfor f; do :; done\nhead -n 3 "$f" | "%s/ev-deliver" -w "$2"\n' \
+	printf '#!/bin/sh\nfor f; do :; done\nhead -n 3 "$f" | "%s/ev-deliver" -w "$2" "$3"\n' \
 		"$EV_BIN" >"$BATS_TEST_TMPDIR/bin/ev-deliver"
 	chmod +x "$BATS_TEST_TMPDIR/bin/ev-deliver"
 	run_prog bash "$REPO/examples/demo.sh" "$BATS_TEST_TMPDIR/bin"

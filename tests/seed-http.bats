@@ -34,7 +34,7 @@ check_case() { # NAME
 	echo "raw $dir/answer" >"$dir/script"
 	start_sink --script "$dir/script"
 	CODE=0
-	timeout 60 ev-deliver --policy network --schedule 0.01s,0.01s \
+	timeout 60 ev-deliver $LOOPBACK --policy network --schedule 0.01s,0.01s \
 		--connect-to "::127.0.0.1:$SINK_PORT" -r "$dir/rejects" \
 		<"$dir/in" >"$dir/results" 2>"$dir/err" || CODE=$?
 	sound "$CODE" "$dir/err" "$1" || complain "$1" "crash" "$dir/err"

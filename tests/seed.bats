@@ -93,7 +93,7 @@ check_case() { # NAME
 		n=$((n + 1))
 		grep '"url":"http:' "$dir/calls" >"$dir/plain" || true
 		CODE=0
-		ev-deliver -w "$dir/w.json" --policy network \
+		ev-deliver $LOOPBACK -w "$dir/w.json" --policy network \
 			--connect-to "::127.0.0.1:$SINK_PORT" <"$dir/plain" \
 			>"$dir/results" 2>"$dir/err" || CODE=$?
 		sound "$CODE" "$dir/err" "$name" ||

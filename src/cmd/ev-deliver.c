@@ -17,6 +17,7 @@
 #include "cmd/source.h"
 #include "cmd/stage.h"
 #include "deliver/sender.h"
+#include "net/url.h"
 #include "store/registry.h"
 
 enum {
@@ -34,19 +35,23 @@ enum {
 };
 
 static const char usage[] =
-    "usage: ev-deliver [-hVv] [--ca FILE] [--concurrency N] "
-    "[--connect-timeout TIME]\n"
-    "                  [--connect-to HOST:PORT:ADDR:PORT] ... "
-    "[--grace TIME]\n"
-    "                  [--max-line BYTES] [--per-webhook N]\n"
-    "                  [--policy failures|network] [-r FILE] "
-    "[--schedule TIME,...]\n"
-    "                  [--timeout TIME] [-w FILE] [FILE ...]\n";
+    "usage: ev-deliver [-hVv] [--allow-net CIDR] ... [--ca FILE] "
+    "[--concurrency N]\n"
+    "                  [--connect-timeout TIME] "
+    "[--connect-to HOST:PORT:ADDR:PORT] ...\n"
+    "                  [--grace TIME] [--max-line BYTES] "
+    "[--per-webhook N]\n"
+    "                  [--policy failures|network] [--proxy URL] "
+    "[-r FILE]\n"
+    "                  [--schedule TIME,...] [--timeout TIME] [-w FILE] "
+    "[FILE ...]\n";
 
-enum { OPT_CA = OPT_OWN, OPT_CONCURRENCY, OPT_CONNECT_TIMEOUT, OPT_CONNECT_TO,
-	OPT_GRACE, OPT_PER_WEBHOOK, OPT_POLICY, OPT_SCHEDULE, OPT_TIMEOUT };
+enum { OPT_ALLOW_NET = OPT_OWN, OPT_CA, OPT_CONCURRENCY, OPT_CONNECT_TIMEOUT, OPT_CONNECT_TO,
+	OPT_GRACE, OPT_PER_WEBHOOK, OPT_POLICY, OPT_PROXY, OPT_SCHEDULE,
+	OPT_TIMEOUT };
 
 static const struct option options[] = {
+	{ "allow-net", required_argument, NULL, OPT_ALLOW_NET },
 	{ "ca", required_argument, NULL, OPT_CA },
 	{ "concurrency", required_argument, NULL, OPT_CONCURRENCY },
 	{ "connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT },
@@ -56,6 +61,7 @@ static const struct option options[] = {
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
 	{ "per-webhook", required_argument, NULL, OPT_PER_WEBHOOK },
 	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "proxy", required_argument, NULL, OPT_PROXY },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "schedule", required_argument, NULL, OPT_SCHEDULE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -75,6 +81,8 @@ struct deliver {
 	const char **connect_to;
 	size_t n_connect_to, cap_connect_to;
 	const char *ca_file;
+	struct guard guard;
+	struct buf proxy;
 	int64_t *waits_ms;
 	int64_t grace_ms;
 	int signals;           /* readable once a signal came */
@@ -420,6 +428,30 @@ read_connect_to(struct deliver *d, const char *arg)
 	d->connect_to[d->n_connect_to] = NULL;
 }
 
+static void
+read_allow_net(struct deliver *d, const char *arg)
+{
+	struct error e;
+
+	if (guard_allow(&d->guard, span_of(arg), &e) < 0)
+		stage_die(&d->stage, EX_SETUP, "--allow-net '%s': %s", arg,
+		    e.text);
+}
+
+/* Its text is not shown: somebody may have put a password there. */
+static void
+read_proxy(struct deliver *d, const char *arg)
+{
+	struct buf href = { 0 };
+	struct error e;
+
+	d->proxy.len = 0;
+	if (url_normalise(span_of(arg), &href, &e) < 0)
+		stage_die(&d->stage, EX_SETUP, "--proxy: %s", e.text);
+	url_dial(buf_bytes(&href), &d->proxy);
+	buf_clear(&href);
+}
+
 static bool
 own_option(struct deliver *d, int c, const char *arg)
 {
@@ -427,6 +459,9 @@ own_option(struct deliver *d, int c, const char *arg)
 	struct stage *s = &d->stage;
 
 	switch (c) {
+	case OPT_ALLOW_NET:
+		read_allow_net(d, arg);
+		return true;
 	case OPT_CA:
 		d->ca_file = arg;
 		return true;
@@ -448,6 +483,9 @@ own_option(struct deliver *d, int c, const char *arg)
 		return true;
 	case OPT_POLICY:
 		read_policy(d, arg);
+		return true;
+	case OPT_PROXY:
+		read_proxy(d, arg);
 		return true;
 	case OPT_SCHEDULE:
 		read_schedule(d, arg);
@@ -521,6 +559,8 @@ open_all(struct deliver *d)
 		.max_connections = d->sender.options.concurrency,
 		.ca_file = d->ca_file,
 		.connect_to = d->connect_to,
+		.guard = &d->guard,
+		.proxy = d->proxy.len ? buf_str(&d->proxy) : NULL,
 	};
 	struct error e;
 
@@ -558,6 +598,8 @@ main(int argc, char **argv)
 	if (d.sender.registry)
 		registry_close(&d.registry);
 	free(d.connect_to);
+	guard_clear(&d.guard);
+	buf_clear(&d.proxy);
 	free(d.waits_ms);
 	return stage_close(&d.stage);
 }

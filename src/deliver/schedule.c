@@ -66,6 +66,8 @@ reason_of(enum http_failure failure, int status)
 		return "protocol";
 	case HTTP_ABORTED:
 		return "aborted";
+	case HTTP_BLOCKED:
+		return "blocked-address";
 	case HTTP_ANSWERED:
 		break;
 	}

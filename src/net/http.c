@@ -1,52 +1,110 @@
 /*
  * HTTP by libcurl's multi interface: HTTP/1.1, keep-alive, POST, nothing else.
- * The rule it keeps: an answer counts once its head is complete, whatever
+ * The rules it keeps: an answer counts once its head is complete, whatever
  * happens to the bodies afterwards; so libcurl's verdict is asked only where
- * there is no such head (net/answer.h).
+ * there is no such head (net/answer.h). And no address is dialled that the
+ * guard refuses: a name is resolved here, judged by all of its addresses and
+ * pinned to them; what libcurl opens a socket for is judged once more.
  */
 #include "net/http.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "net/answer.h"
+#include "net/endpoint.h"
+#include "net/resolve.h"
 
-enum { MAX_WAIT_FDS = 8 };
+enum {
+	MAX_WAIT_FDS = 8,
+	MAX_PINNED = 16, /* of a name's addresses, for libcurl to try */
+	PIN_S = 2 * RESOLVE_KEEP_MS / 1000, /* longer than an answer is kept */
+};
 
 struct http_target {
 	char *url;
+	struct endpoint endpoint;
 	struct curl_slist *fields;
 };
 
+/* It is idle, or in one of the lists of struct http, or libcurl has it. */
 struct exchange {
-	struct exchange *next; /* idle or finished ones */
+	struct exchange *next, *prev;
+	struct http *http;
 	CURL *easy;
-	bool busy;
-	void *user;
+	bool busy;               /* libcurl has it */
+	bool lingering;          /* it is in that list, too */
+	struct http_request request;
+	struct endpoint to;      /* what is dialled; borrows its host */
+	struct curl_slist *via;  /* the detour there; NULL: none */
+	struct host *host;       /* while its name is being looked up */
+	struct curl_slist pin;
+	struct buf pin_text;
 	struct curl_slist own[HTTP_MAX_OWN_FIELDS];
-	int64_t start_us;
-	CURLcode code; /* once finished */
+	int64_t start_us, body_until_ms;
+	int64_t dialled_us;      /* after the start; -1: not */
+	CURLcode code;           /* once libcurl is done with it */
 	struct answer answer;
 	size_t body_bytes;
 	char body[HTTP_KEPT_BODY_BYTES];
+	enum http_failure refused; /* by us; HTTP_ANSWERED: not */
+	struct error why;
+};
+
+struct list {
+	struct exchange *first, *last;
 };
 
 struct http {
 	CURLM *multi;
-	struct curl_slist *connect_to;
-	char *ca_file;
+	struct resolver *resolver;
+	const struct guard *guard;
+	struct detour *detours;
+	struct curl_slist *vias;  /* for libcurl, one of each detour */
+	size_t n_detours;
+	char *proxy, *ca_file;
 	bool drop_ca_path;
-	struct exchange **all; /* for the end */
+	uint64_t turns;           /* of libcurl, from 1 */
+	struct exchange **all;    /* for the end */
 	size_t n_all, cap_all;
 	struct exchange *idle;
-	struct exchange *done, **done_tail;
+	struct list done;
+	struct list looking;      /* their names are being looked up */
+	struct list lingering;    /* answered, but for the body; oldest first */
 };
+
+static void
+list_add(struct list *l, struct exchange *x)
+{
+	x->next = NULL;
+	x->prev = l->last;
+	if (x->prev)
+		x->prev->next = x;
+	else
+		l->first = x;
+	l->last = x;
+}
+
+static void
+list_remove(struct list *l, struct exchange *x)
+{
+	if (x->prev)
+		x->prev->next = x->next;
+	else
+		l->first = x->next;
+	if (x->next)
+		x->next->prev = x->prev;
+	else
+		l->last = x->prev;
+}
 
 /* The target */
 
@@ -96,6 +154,7 @@ http_target_new(const char *url, const char *const *fields, size_t n_fields)
 	size_t i;
 
 	t->url = alloc_copy(url, strlen(url));
+	endpoint_of_url(&t->endpoint, url);
 	for (i = 0; i < n_fields; i++) {
 		tail = add_line(tail, curl_line(fields[i]));
 		accept |= is_field(fields[i], "Accept");
@@ -119,6 +178,7 @@ http_target_free(struct http_target *t)
 		free(f->data);
 		free(f);
 	}
+	endpoint_clear(&t->endpoint);
 	free(t->url);
 	free(t);
 }
@@ -131,7 +191,14 @@ on_header(char *p, size_t size, size_t n, void *user)
 	struct exchange *x = user;
 	struct span line = { p, size * n };
 
-	return answer_line(&x->answer, line) < 0 ? 0 : line.len;
+	if (answer_line(&x->answer, line) < 0)
+		return 0;
+	if (x->answer.complete && !x->lingering) {
+		x->lingering = true;
+		x->body_until_ms = clock_mono_ms() + HTTP_BODY_MS;
+		list_add(&x->http->lingering, x);
+	}
+	return line.len;
 }
 
 static size_t
@@ -145,6 +212,103 @@ on_body(char *p, size_t size, size_t n, void *user)
 		    sizeof(x->body) - x->body_bytes);
 	x->body_bytes += size * n;
 	return x->body_bytes > HTTP_MAX_BODY_BYTES ? 0 : size * n;
+}
+
+/* The address */
+
+static enum http_failure
+refuse(struct exchange *x, enum http_failure failure)
+{
+	x->refused = failure;
+	return failure;
+}
+
+static void
+put_pin(struct exchange *x)
+{
+	char text[IP_TEXT_BYTES];
+	size_t i;
+
+	x->pin_text.len = 0;
+	buf_printf(&x->pin_text, "+%s:%u:", x->to.host, x->to.port);
+	for (i = 0; i < x->host->n && i < MAX_PINNED; i++)
+		buf_printf(&x->pin_text, "%s%s", i ? "," : "",
+		    ip_text(&x->host->list[i], text));
+	/* libcurl only reads it. */
+	x->pin.data = (char *)(uintptr_t)buf_str(&x->pin_text);
+}
+
+/* All of a name's addresses, or none: who mixes them plays games. */
+static enum http_failure
+judge_answer(struct exchange *x)
+{
+	struct http *h = x->http;
+	struct host *host = x->host;
+	size_t i;
+
+	if (host->n == 0) {
+		error_set(&x->why, "cannot resolve the host's name");
+		return refuse(x, HTTP_DNS);
+	}
+	for (i = 0; i < host->n && !host->clear; i++)
+		if (guard_check(h->guard, &host->list[i], &x->why) < 0)
+			return refuse(x, HTTP_BLOCKED);
+	host->clear = true;
+	/* What is given to libcurl is known to it after its next turn. */
+	if (!host->pinned_at)
+		host->pinned_at = h->turns;
+	if (host->pinned_at == h->turns)
+		put_pin(x);
+	x->host = NULL;
+	return HTTP_ANSWERED;
+}
+
+/* May it be dialled? HTTP_ANSWERED: yes, or not known yet (x->host is set). */
+static enum http_failure
+judge(struct exchange *x)
+{
+	struct http *h = x->http;
+
+	if (x->to.literal && guard_check(h->guard, &x->to.ip, &x->why) < 0)
+		return refuse(x, HTTP_BLOCKED);
+	/* Names behind a proxy are the proxy's. */
+	if (x->to.literal || h->proxy)
+		return HTTP_ANSWERED;
+	x->host = resolver_find(h->resolver, x->to.host, &x->why);
+	if (!x->host)
+		return refuse(x, HTTP_DNS);
+	return x->host->pending ? HTTP_ANSWERED : judge_answer(x);
+}
+
+static bool
+take_address(const struct curl_sockaddr *a, struct ip *ip)
+{
+	*ip = (struct ip){ .v6 = a->family == AF_INET6 };
+	if (a->family == AF_INET)
+		memcpy(ip->byte, &((const struct sockaddr_in *)
+		    (const void *)&a->addr)->sin_addr, 4);
+	else if (ip->v6)
+		memcpy(ip->byte, &((const struct sockaddr_in6 *)
+		    (const void *)&a->addr)->sin6_addr, 16);
+	return ip->v6 || a->family == AF_INET;
+}
+
+/* The last word, whatever led here. */
+static curl_socket_t
+on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct exchange *x = user;
+	struct ip ip;
+
+	(void)purpose;
+	if (x->refused || !take_address(a, &ip))
+		return CURL_SOCKET_BAD;
+	if (!x->http->proxy &&
+	    guard_check(x->http->guard, &ip, &x->why) < 0) {
+		x->refused = HTTP_BLOCKED;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 /* The exchange */
@@ -172,20 +336,34 @@ set_once(struct http *h, struct exchange *x)
 	SET(x->easy, CURLOPT_PRIVATE, (void *)x);
 	SET(x->easy, CURLOPT_NOSIGNAL, 1L);
 	SET(x->easy, CURLOPT_POST, 1L);
-	SET(x->easy, CURLOPT_PROXY, "");
+	/* Neither the environment's proxy nor its exceptions from ours. */
+	SET(x->easy, CURLOPT_PROXY, h->proxy ? h->proxy : "");
+	SET(x->easy, CURLOPT_NOPROXY, "");
+	SET(x->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(x->easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	SET(x->easy, CURLOPT_FOLLOWLOCATION, 0L);
+	SET(x->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	SET(x->easy, CURLOPT_OPENSOCKETDATA, (void *)x);
+	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)PIN_S);
+	SET(x->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(x->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(x->easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(x->easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(x->easy, CURLOPT_PATH_AS_IS, 1L);
 	SET(x->easy, CURLOPT_HEADERFUNCTION, on_header);
 	SET(x->easy, CURLOPT_HEADERDATA, (void *)x);
 	SET(x->easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(x->easy, CURLOPT_WRITEDATA, (void *)x);
-	if (h->connect_to)
-		SET(x->easy, CURLOPT_CONNECT_TO, h->connect_to);
-	if (h->ca_file)
+	if (h->ca_file) {
 		SET(x->easy, CURLOPT_CAINFO, h->ca_file);
+		SET(x->easy, CURLOPT_PROXY_CAINFO, h->ca_file);
+	}
 	/* With a CA path libcurl reads its CA file anew for each connection. */
-	if (h->drop_ca_path)
+	if (h->drop_ca_path) {
 		SET(x->easy, CURLOPT_CAPATH, NULL);
+		SET(x->easy, CURLOPT_PROXY_CAPATH, NULL);
+	}
 	return code;
 }
 
@@ -200,6 +378,7 @@ take_exchange(struct http *h, struct error *e)
 		return x;
 	}
 	x = alloc_zero(1, sizeof(*x));
+	x->http = h;
 	x->easy = curl_easy_init();
 	code = x->easy ? set_once(h, x) : CURLE_OUT_OF_MEMORY;
 	if (code != CURLE_OK) {
@@ -217,11 +396,27 @@ take_exchange(struct http *h, struct error *e)
 static void
 begin(struct exchange *x, const struct http_request *req)
 {
-	x->user = req->user;
+	const struct http *h = x->http;
+	size_t detour = detour_find(h->detours, h->n_detours,
+	    &req->target->endpoint, &x->to);
+
+	x->via = detour < h->n_detours ? &h->vias[detour] : NULL;
+	x->request = *req;
 	x->start_us = clock_mono_us();
 	x->answer = (struct answer){ 0 };
 	x->body_bytes = 0;
-	x->busy = true;
+	x->refused = HTTP_ANSWERED;
+	x->code = CURLE_OK;
+	x->host = NULL;
+	x->pin.data = NULL;
+	x->dialled_us = -1;
+}
+
+static void
+idle(struct http *h, struct exchange *x)
+{
+	x->next = h->idle;
+	h->idle = x;
 }
 
 /* The request's own fields, then the target's. */
@@ -241,31 +436,57 @@ chain_fields(struct exchange *x, const struct http_request *req)
 	return list;
 }
 
+/* What is left of a limit, at least a millisecond: 0 would be none. */
+static long
+left_ms(const struct exchange *x, int64_t limit_ms)
+{
+	int64_t ms = limit_ms - x->dialled_us / 1000;
+
+	return ms > 1 ? (long)ms : 1;
+}
+
+/* Hand it to libcurl. 0, or -1 with the error: then it is idle again. */
+static int
+dial(struct exchange *x, struct error *e)
+{
+	const struct http_request *req = &x->request;
+	CURLcode code = CURLE_OK;
+	CURLMcode mcode = CURLM_OK;
+
+	x->dialled_us = clock_mono_us() - x->start_us;
+	SET(x->easy, CURLOPT_URL, req->target->url);
+	SET(x->easy, CURLOPT_CONNECT_TO, x->via);
+	SET(x->easy, CURLOPT_RESOLVE, x->pin.data ? &x->pin : NULL);
+	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x, req));
+	SET(x->easy, CURLOPT_POSTFIELDS, req->body.p);
+	SET(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+	SET(x->easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms(x, req->connect_ms));
+	SET(x->easy, CURLOPT_TIMEOUT_MS, left_ms(x, req->total_ms));
+	if (code == CURLE_OK)
+		mcode = curl_multi_add_handle(x->http->multi, x->easy);
+	x->busy = code == CURLE_OK && mcode == CURLM_OK;
+	if (x->busy)
+		return 0;
+	idle(x->http, x);
+	return error_set(e, "libcurl: %s", code ? curl_easy_strerror(code) :
+	    curl_multi_strerror(mcode));
+}
+
 int
 http_send(struct http *h, const struct http_request *req, struct error *e)
 {
 	struct exchange *x = take_exchange(h, e);
-	CURLcode code = CURLE_OK;
-	CURLMcode mcode = CURLM_OK;
 
 	if (!x)
 		return -1;
 	begin(x, req);
-	SET(x->easy, CURLOPT_URL, req->target->url);
-	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x, req));
-	SET(x->easy, CURLOPT_POSTFIELDS, req->body.p);
-	SET(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
-	SET(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)req->connect_ms);
-	SET(x->easy, CURLOPT_TIMEOUT_MS, (long)req->total_ms);
-	if (code == CURLE_OK)
-		mcode = curl_multi_add_handle(h->multi, x->easy);
-	if (code == CURLE_OK && mcode == CURLM_OK)
-		return 0;
-	x->busy = false;
-	x->next = h->idle;
-	h->idle = x;
-	return error_set(e, "libcurl: %s", code ? curl_easy_strerror(code) :
-	    curl_multi_strerror(mcode));
+	if (judge(x) != HTTP_ANSWERED)
+		list_add(&h->done, x);
+	else if (x->host)
+		list_add(&h->looking, x);
+	else
+		return dial(x, e);
+	return 0;
 }
 
 static enum http_failure
@@ -273,6 +494,7 @@ classify(CURLcode code)
 {
 	switch (code) {
 	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
 		return HTTP_DNS;
 	case CURLE_OPERATION_TIMEDOUT:
 		return HTTP_TIMEOUT;
@@ -295,6 +517,7 @@ classify(CURLcode code)
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_PARTIAL_FILE:
+	case CURLE_PROXY:
 		return HTTP_CONNECT;
 	default:
 		return HTTP_PROTOCOL;
@@ -313,6 +536,8 @@ failure_text(struct exchange *x, enum http_failure failure)
 		return "closed before the answer's head was complete";
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return "cannot resolve the host's name";
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return "cannot resolve the proxy's name";
 	case CURLE_COULDNT_CONNECT:
 		return "cannot connect";
 	case CURLE_SEND_ERROR:
@@ -335,9 +560,22 @@ failure_text(struct exchange *x, enum http_failure failure)
 static void
 describe(struct exchange *x, struct http_result *r)
 {
-	const char *text = x->answer.why ? x->answer.why : failure_text(x, r->failure);
-	long os_error = 0;
+	const char *text = x->refused ? x->why.text : x->answer.why ?
+	    x->answer.why : failure_text(x, r->failure);
+	long os_error = 0, proxy_status = 0;
 
+	if (x->refused) {
+		snprintf(r->error, sizeof(r->error), "%.*s",
+		    (int)sizeof(r->error) - 1, text);
+		return;
+	}
+	(void)curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE,
+	    &proxy_status);
+	if (r->failure == HTTP_CONNECT && proxy_status >= 300) {
+		snprintf(r->error, sizeof(r->error),
+		    "the proxy answered %ld", proxy_status);
+		return;
+	}
 	if (r->failure == HTTP_CONNECT)
 		(void)curl_easy_getinfo(x->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (os_error)
@@ -365,13 +603,16 @@ retry_after(const char *text)
 	    (int64_t)date * 1000 - clock_wall_ms() : 0;
 }
 
+/* libcurl counts from when it was told to dial. */
 static int64_t
 time_of(struct exchange *x, CURLINFO which)
 {
 	curl_off_t us = 0;
 
+	if (x->dialled_us < 0)
+		return 0;
 	(void)curl_easy_getinfo(x->easy, which, &us);
-	return us;
+	return us ? x->dialled_us + us : 0;
 }
 
 static void
@@ -389,29 +630,33 @@ fill_answer(struct exchange *x, struct http_result *r)
 	r->first_us = time_of(x, CURLINFO_STARTTRANSFER_TIME_T);
 }
 
+static enum http_failure
+failure_of(const struct exchange *x)
+{
+	if (x->answer.complete)
+		return HTTP_ANSWERED;
+	if (x->refused)
+		return x->refused;
+	return x->answer.refused ? x->answer.refused : classify(x->code);
+}
+
 bool
 http_next(struct http *h, struct http_result *r)
 {
-	struct exchange *x = h->done;
+	struct exchange *x = h->done.first;
 
 	if (!x)
 		return false;
-	h->done = x->next;
-	if (!h->done)
-		h->done_tail = &h->done;
-	r->user = x->user;
+	list_remove(&h->done, x);
+	r->user = x->request.user;
 	r->duration_us = clock_mono_us() - x->start_us;
 	r->status = x->answer.complete ? x->answer.status : 0;
 	r->error[0] = '\0';
-	r->failure = HTTP_ANSWERED;
 	fill_answer(x, r);
-	if (!x->answer.complete) {
-		r->failure = x->answer.refused != HTTP_ANSWERED ?
-		    x->answer.refused : classify(x->code);
+	r->failure = failure_of(x);
+	if (r->failure != HTTP_ANSWERED)
 		describe(x, r);
-	}
-	x->next = h->idle;
-	h->idle = x;
+	idle(h, x);
 	return true;
 }
 
@@ -447,16 +692,31 @@ find_ca(struct http *h, const char *given, struct error *e)
 }
 
 static int
-copy_connect_to(struct http *h, const char *const *list, struct error *e)
+read_detours(struct http *h, const char *const *list, struct error *e)
 {
-	struct curl_slist *longer;
+	struct buf via = { 0 };
+	size_t n = 0;
 
-	for (; list && *list; list++) {
-		longer = curl_slist_append(h->connect_to, *list);
-		if (!longer)
-			return error_set(e, "libcurl: out of memory");
-		h->connect_to = longer;
+	while (list && list[n])
+		n++;
+	h->detours = alloc_zero(n, sizeof(*h->detours));
+	h->vias = alloc_zero(n, sizeof(*h->vias));
+	for (; h->n_detours < n; h->n_detours++) {
+		struct detour *d = &h->detours[h->n_detours];
+
+		if (detour_parse(d, list[h->n_detours], e) < 0) {
+			detour_clear(d);
+			return -1;
+		}
+		via.len = 0;
+		/* Ours was matched already: it holds for any host. */
+		buf_printf(&via, strchr(d->to.host, ':') ? "::[%s]:" : "::%s:",
+		    d->to.host);
+		if (d->to.port)
+			buf_u64(&via, d->to.port);
+		h->vias[h->n_detours].data = alloc_copy(via.p, via.len);
 	}
+	buf_clear(&via);
 	return 0;
 }
 
@@ -465,14 +725,20 @@ http_open(const struct http_options *o, struct error *e)
 {
 	struct http *h = alloc_zero(1, sizeof(*h));
 
-	h->done_tail = &h->done;
+	h->guard = o->guard;
+	h->turns = 1;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		error_set(e, "libcurl does not start");
 		free(h);
 		return NULL;
 	}
+	if (o->proxy)
+		h->proxy = alloc_copy(o->proxy, strlen(o->proxy));
 	if (find_ca(h, o->ca_file, e) < 0 ||
-	    copy_connect_to(h, o->connect_to, e) < 0)
+	    read_detours(h, o->connect_to, e) < 0)
+		goto fail;
+	h->resolver = resolver_open(e);
+	if (!h->resolver)
 		goto fail;
 	h->multi = curl_multi_init();
 	if (!h->multi || curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS,
@@ -486,6 +752,16 @@ fail:
 	return NULL;
 }
 
+static void
+exchange_free(struct exchange *x)
+{
+	if (x->busy)
+		(void)curl_multi_remove_handle(x->http->multi, x->easy);
+	curl_easy_cleanup(x->easy);
+	buf_clear(&x->pin_text);
+	free(x);
+}
+
 void
 http_close(struct http *h)
 {
@@ -493,31 +769,49 @@ http_close(struct http *h)
 
 	if (!h)
 		return;
-	for (i = 0; i < h->n_all; i++) {
-		if (h->all[i]->busy)
-			(void)curl_multi_remove_handle(h->multi,
-			    h->all[i]->easy);
-		curl_easy_cleanup(h->all[i]->easy);
-		free(h->all[i]);
-	}
+	for (i = 0; i < h->n_all; i++)
+		exchange_free(h->all[i]);
 	free(h->all);
 	if (h->multi)
 		(void)curl_multi_cleanup(h->multi);
-	curl_slist_free_all(h->connect_to);
+	resolver_close(h->resolver);
+	for (i = 0; i < h->n_detours; i++) {
+		detour_clear(&h->detours[i]);
+		free(h->vias[i].data);
+	}
+	free(h->detours);
+	free(h->vias);
+	free(h->proxy);
 	free(h->ca_file);
 	free(h);
 	curl_global_cleanup();
+}
+
+/* Take it back from libcurl; what the answer lacks closes the connection. */
+static CURLMcode
+finish(struct exchange *x, CURLcode code)
+{
+	struct http *h = x->http;
+	CURLMcode mcode = curl_multi_remove_handle(h->multi, x->easy);
+
+	x->code = code;
+	x->busy = false;
+	if (x->lingering)
+		list_remove(&h->lingering, x);
+	x->lingering = false;
+	list_add(&h->done, x);
+	return mcode;
 }
 
 /* Run what can run and gather what is finished. */
 static CURLMcode
 turn(struct http *h)
 {
-	struct exchange *x;
 	struct CURLMsg *msg;
 	int running, left;
 	CURLMcode code = curl_multi_perform(h->multi, &running);
 
+	h->turns++;
 	while (code == CURLM_OK &&
 	    (msg = curl_multi_info_read(h->multi, &left))) {
 		char *owner;
@@ -525,33 +819,80 @@ turn(struct http *h)
 		if (curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE,
 		    &owner) != CURLE_OK)
 			return CURLM_INTERNAL_ERROR;
-		x = (struct exchange *)(void *)owner;
-		x->code = msg->data.result; /* msg dies with the removal */
-		code = curl_multi_remove_handle(h->multi, x->easy);
-		x->busy = false;
-		x->next = NULL;
-		*h->done_tail = x;
-		h->done_tail = &x->next;
+		code = finish((struct exchange *)(void *)owner,
+		    msg->data.result);
 	}
 	return code;
 }
 
-static int
-wait_ms(int64_t deadline_ms)
+static int64_t
+look_up_until_ms(const struct exchange *x)
 {
-	int64_t left = deadline_ms - clock_mono_ms();
+	return x->start_us / 1000 + x->request.connect_ms;
+}
 
-	if (deadline_ms < 0 || left > INT_MAX)
-		return INT_MAX;
-	return left > 0 ? (int)left : 0;
+/* Names that were found, or took too long. */
+static int
+end_lookups(struct http *h, struct error *e)
+{
+	struct exchange *x, *next;
+	int64_t now_ms = clock_mono_ms();
+
+	resolver_take(h->resolver);
+	for (x = h->looking.first; x; x = next) {
+		next = x->next;
+		if (x->host->pending) {
+			if (look_up_until_ms(x) > now_ms)
+				continue;
+			error_set(&x->why, "the host's name was not resolved "
+			    "in time");
+			x->refused = HTTP_DNS;
+		}
+		list_remove(&h->looking, x);
+		if (x->refused || judge_answer(x) != HTTP_ANSWERED)
+			list_add(&h->done, x);
+		else if (dial(x, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A body that trickles is not waited for: the head has said it all. */
+static CURLMcode
+end_bodies(struct http *h)
+{
+	CURLMcode code = CURLM_OK;
+	struct exchange *x;
+	int64_t now_ms = h->lingering.first ? clock_mono_ms() : 0;
+
+	while (code == CURLM_OK && (x = h->lingering.first) &&
+	    x->body_until_ms <= now_ms)
+		code = finish(x, CURLE_OK);
+	return code;
+}
+
+static int
+wait_ms(const struct http *h, int64_t deadline_ms)
+{
+	int64_t until_ms = deadline_ms < 0 ? INT64_MAX : deadline_ms, left_ms;
+	const struct exchange *x;
+
+	if (h->lingering.first && h->lingering.first->body_until_ms < until_ms)
+		until_ms = h->lingering.first->body_until_ms;
+	for (x = h->looking.first; x; x = x->next)
+		if (look_up_until_ms(x) < until_ms)
+			until_ms = look_up_until_ms(x);
+	left_ms = until_ms - clock_mono_ms();
+	return left_ms > INT_MAX ? INT_MAX : left_ms > 0 ? (int)left_ms : 0;
 }
 
 int
 http_wait(struct http *h, struct pollfd *fds, size_t n, int64_t deadline_ms,
     struct error *e)
 {
-	struct curl_waitfd extra[MAX_WAIT_FDS];
+	struct curl_waitfd extra[MAX_WAIT_FDS + 1];
 	CURLMcode code = turn(h);
+	int lookups = resolver_fd(h->resolver);
 	size_t i;
 
 	if (n > MAX_WAIT_FDS)
@@ -559,11 +900,18 @@ http_wait(struct http *h, struct pollfd *fds, size_t n, int64_t deadline_ms,
 	for (i = 0; i < n; i++)
 		extra[i] = (struct curl_waitfd){ .fd = fds[i].fd,
 			.events = CURL_WAIT_POLLIN };
-	if (code == CURLM_OK && !h->done) {
-		code = curl_multi_poll(h->multi, extra, (unsigned)n,
-		    wait_ms(deadline_ms), NULL);
+	if (lookups >= 0)
+		extra[i++] = (struct curl_waitfd){ .fd = lookups,
+			.events = CURL_WAIT_POLLIN };
+	if (code == CURLM_OK && !h->done.first) {
+		code = curl_multi_poll(h->multi, extra, (unsigned)i,
+		    wait_ms(h, deadline_ms), NULL);
+		if (lookups >= 0 && end_lookups(h, e) < 0)
+			return -1;
 		if (code == CURLM_OK)
 			code = turn(h);
+		if (code == CURLM_OK)
+			code = end_bodies(h);
 	}
 	if (code != CURLM_OK)
 		return error_set(e, "libcurl: %s", curl_multi_strerror(code));

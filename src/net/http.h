@@ -11,11 +11,13 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "net/guard.h"
 
 enum {
 	HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
 	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
 	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
+	HTTP_BODY_MS = 1000,               /* so long after the head its body may take */
 	HTTP_MAX_OWN_FIELDS = 4,           /* of one request: see own_fields */
 };
 
@@ -24,6 +26,7 @@ enum http_failure {
 	HTTP_ANSWERED, /* status is set; it is the receiver's word */
 	HTTP_DNS, HTTP_CONNECT, HTTP_TLS, HTTP_TIMEOUT, HTTP_TOO_LARGE,
 	HTTP_PROTOCOL, HTTP_ABORTED,
+	HTTP_BLOCKED, /* net/guard.h: nothing was dialled */
 };
 
 /* What a receiver may ask by the field webhook-delivery. */
@@ -61,7 +64,7 @@ struct http_result {
 	int64_t retry_after_ms; /* -1: not asked for */
 	enum http_wish wish;
 	struct span body;   /* the first HTTP_KEPT_BODY_BYTES; until http_send */
-	char error[160];    /* text for failure; no URL, no payload */
+	char error[256];    /* text for failure; no URL, no payload */
 };
 
 struct http; /* the exchanges under way and the idle connections */
@@ -71,6 +74,9 @@ struct http_options {
 	const char *ca_file;         /* NULL: the system's */
 	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL
 	                                * ends; NULL: none */
+	const char *proxy;          /* http(s)://HOST:PORT; NULL: none. It is
+	                             * trusted, and what it dials is not seen */
+	const struct guard *guard;  /* borrowed */
 };
 
 /* NULL with the error. One at a time in a process. */

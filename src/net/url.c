@@ -181,9 +181,112 @@ check_name(struct span host, struct error *e)
 	return 0;
 }
 
+/* One number of an IPv4 address: decimal, 0 octal, 0x hexadecimal. 0 or -1. */
+static int
+ipv4_number(struct span s, uint64_t *n)
+{
+	unsigned base = 10;
+	size_t i = 0;
+
+	if (s.len == 0)
+		return -1;
+	if (s.len >= 2 && s.p[0] == '0') {
+		base = (s.p[1] | 32) == 'x' ? 16 : 8;
+		i = base == 16 ? 2 : 1;
+	}
+	for (*n = 0; i < s.len; i++) {
+		char c = (char)(s.p[i] | 32);
+		unsigned d = digit(s.p[i]) ? (unsigned)(c - '0') :
+		    c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10 : 16;
+
+		if (d >= base)
+			return -1;
+		if (*n <= UINT32_MAX) /* more is too much, however much */
+			*n = *n * base + d;
+	}
+	return 0;
+}
+
+/* Where the last label starts; a dot at the end ends no further one. */
+static struct span
+last_label(struct span *host)
+{
+	size_t at;
+
+	if (host->len && host->p[host->len - 1] == '.')
+		host->len--;
+	for (at = host->len; at > 0 && host->p[at - 1] != '.'; at--)
+		continue;
+	return (struct span){ host->p + at, host->len - at };
+}
+
+/* WHATWG's "ends in a number": an IPv4 address, or nothing. */
+static bool
+is_numeric(struct span host)
+{
+	struct span last = last_label(&host);
+	uint64_t n;
+	size_t i;
+
+	for (i = 0; i < last.len && digit(last.p[i]); i++)
+		continue;
+	return last.len && (i == last.len || ipv4_number(last, &n) == 0);
+}
+
+/* WHATWG's IPv4 parser: 127.1, 0x7f000001 and 2130706433 are 127.0.0.1. */
+static int
+read_ipv4(struct span host, uint32_t *address, struct error *e)
+{
+	uint64_t n = 0, limit = (uint64_t)UINT32_MAX + 1;
+	int parts = 0;
+
+	(void)last_label(&host);
+	*address = 0;
+	for (;;) {
+		struct span part = before(host, ".");
+		bool last = part.len == host.len;
+
+		if (++parts > 4 || ipv4_number(part, &n) != 0 ||
+		    n >= (last ? limit : 256))
+			return error_set(e, "url: host ends in a number, but "
+			    "is no IPv4 address");
+		if (last)
+			break;
+		limit /= 256;
+		*address |= (uint32_t)n << (32 - 8 * parts);
+		host.p += part.len + 1;
+		host.len -= part.len + 1;
+	}
+	*address |= (uint32_t)n;
+	return 0;
+}
+
+/* A checked host name or IPv4 address; the latter in four numbers if asked. */
+static int
+add_name(struct buf *b, struct span host, bool dotted, struct error *e)
+{
+	uint32_t a;
+	size_t i;
+
+	if (check_name(host, e) != 0)
+		return -1;
+	if (is_numeric(host)) {
+		if (read_ipv4(host, &a, e) != 0)
+			return -1;
+		if (dotted) {
+			buf_printf(b, "%u.%u.%u.%u", a >> 24, a >> 16 & 255,
+			    a >> 8 & 255, a & 255);
+			return 0;
+		}
+	}
+	for (i = 0; i < host.len; i++)
+		buf_putc(b, letter(host.p[i]) ? (char)(host.p[i] | 32) : host.p[i]);
+	return 0;
+}
+
 /* A name with characters beyond ASCII, by UTS 46 (as browsers do). */
 static int
-add_idn(struct buf *b, struct span host, struct error *e)
+add_idn(struct buf *b, struct span host, bool dotted, struct error *e)
 {
 	struct buf name = { 0 };
 	char *ascii = NULL;
@@ -200,9 +303,7 @@ add_idn(struct buf *b, struct span host, struct error *e)
 		error_set(e, "url: host is not a valid international name");
 		goto out;
 	}
-	r = check_name(span_of(ascii), e);
-	if (r == 0)
-		buf_puts(b, ascii);
+	r = add_name(b, span_of(ascii), dotted, e);
 out:
 	idn2_free(ascii);
 	buf_clear(&name);
@@ -210,7 +311,7 @@ out:
 }
 
 static int
-add_host(struct buf *b, struct span host, struct error *e)
+add_host(struct buf *b, struct span host, bool dotted, struct error *e)
 {
 	size_t i;
 
@@ -218,12 +319,8 @@ add_host(struct buf *b, struct span host, struct error *e)
 		return add_ipv6(b, host, e);
 	for (i = 0; i < host.len; i++)
 		if ((unsigned char)host.p[i] >= 0x80)
-			return add_idn(b, host, e);
-	if (check_name(host, e) != 0)
-		return -1;
-	for (i = 0; i < host.len; i++)
-		buf_putc(b, letter(host.p[i]) ? (char)(host.p[i] | 32) : host.p[i]);
-	return 0;
+			return add_idn(b, host, dotted, e);
+	return add_name(b, host, dotted, e);
 }
 
 /* Split off `:port` behind the host, with its colon; empty if there is none. */
@@ -245,8 +342,8 @@ take_port(struct span *host)
 }
 
 /*
- * Check host and port and add them: the port as written, or as a number and
- * only where it is not the default one (0: keep all).
+ * Check host and port and add them: both as written (default_port 0), or
+ * numbers as numbers and the port only where it is not the default one.
  */
 static int
 add_authority(struct buf *b, struct span host, uint64_t default_port,
@@ -257,7 +354,7 @@ add_authority(struct buf *b, struct span host, uint64_t default_port,
 
 	if (memchr(host.p, '@', host.len) || memchr(port.p, '@', port.len))
 		return error_set(e, "url: has a user name or password");
-	if (add_host(b, host, e) != 0)
+	if (add_host(b, host, default_port != 0, e) != 0)
 		return -1;
 	if (port.len <= 1)
 		return 0;

@@ -23,7 +23,8 @@ int url_normalise(struct span text, struct buf *href, struct error *);
 /*
  * Add to *dial the URL to dial for an href of url_normalise: always
  * "scheme://host[:port]/…", non-ASCII bytes percent-encoded, default port
- * dropped, dot segments resolved.
+ * dropped, dot segments resolved, an IPv4 host in whatever form as four
+ * decimal numbers.
  */
 void url_dial(struct span href, struct buf *dial);
 
