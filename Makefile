@@ -157,7 +157,7 @@ uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
 	rm -f $(foreach m,$(MAN),$(DATA)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
 	rm -f $(CATALOG:examples/%=$(DATA)/evpipe/%)
-	-rmdir $(DATA)/evpipe/catalog $(DATA)/evpipe
+	rmdir $(DATA)/evpipe/catalog $(DATA)/evpipe 2>/dev/null || :
 
 clean:
 	rm -rf .build $(PROGRAMS:%=bin/%)

@@ -111,4 +111,4 @@ if [ "$(wc -l <"$work/rejects")" -ne 4 ]; then
 	exit 1
 fi
 say "All $(wc -l <"$work/want") calls arrived, no more and no fewer."
-echo "${dim}In one line, with EV_WEBHOOKS and EV_CATALOG set: ev-validate examples/events/*.ndjson | ev-map | ev-route | ev-deliver$plain"
+echo "${dim}In one line, with EV_WEBHOOKS and EV_CATALOG set: ev-validate examples/events/*.ndjson | ev-map | ev-route | ev-deliver --allow-net 127.0.0.0/8$plain"
