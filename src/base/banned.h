@@ -14,6 +14,9 @@
 
 #pragma GCC poison strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets
 #pragma GCC poison strtok strtok_r atoi atol atoll atof asctime ctime gmtime
-#pragma GCC poison localtime tmpnam mktemp alloca system popen rand srand
+#pragma GCC poison localtime tmpnam mktemp alloca system popen srand
+
+/* Libcrypto's headers call parameters so: only its use is no syntax. */
+#define rand() (rand is banned)
 
 #endif

@@ -9,4 +9,7 @@
 
 void base64_put(struct buf *, struct span);
 
+/* Add what the text stands for; padding may be missing. 0, or -1: nothing. */
+int base64_get(struct buf *, struct span text);
+
 #endif

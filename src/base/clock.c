@@ -109,3 +109,34 @@ clock_is_rfc3339(struct span s)
 	    two(s, at + 1, 0, 23) && s.p[at + 3] == ':' &&
 	    two(s, at + 4, 0, 59);
 }
+
+static int
+number(struct span s, size_t at, size_t n)
+{
+	int v = 0;
+
+	while (n--)
+		v = v * 10 + (s.p[at++] - '0');
+	return v;
+}
+
+int64_t
+clock_of_rfc3339(struct span s)
+{
+	int64_t year, month, days, ms = 0, unit = 100;
+	size_t i;
+
+	if (!clock_is_rfc3339(s) || (s.p[s.len - 1] | 0x20) != 'z')
+		return -1;
+	/* Years from March have their leap day at the end. */
+	year = number(s, 0, 4);
+	month = number(s, 5, 2);
+	year -= month <= 2;
+	month += month <= 2 ? 9 : -3;
+	days = year * 365 + year / 4 - year / 100 + year / 400 +
+	    (month * 153 + 2) / 5 + number(s, 8, 2) - 1 - 719468;
+	for (i = 20; i < s.len - 1 && unit; i++, unit /= 10)
+		ms += (s.p[i] - '0') * unit;
+	return (((days * 24 + number(s, 11, 2)) * 60 + number(s, 14, 2)) * 60 +
+	    number(s, 17, 2)) * 1000 + ms;
+}

@@ -22,4 +22,7 @@ void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
 /* Is the text a date-time of RFC 3339 section 5.6? */
 bool clock_is_rfc3339(struct span);
 
+/* The wall time of such a text, in UTC ("Z"); -1: it is none. */
+int64_t clock_of_rfc3339(struct span);
+
 #endif

@@ -10,6 +10,16 @@ static const char *const good[] = {
 	"1996-12-19T16:39:57-08:00", "1990-12-31T23:59:60Z",
 	"2024-02-29T00:00:00+23:59", "2000-02-29T00:00:00Z",
 };
+static const struct {
+	const char *text;
+	int64_t ms;
+} moments[] = {
+	{ "1970-01-01T00:00:00Z", 0 }, { "1970-01-01T00:00:00.001Z", 1 },
+	{ "2000-02-29T23:59:59.5Z", 951868799500 },
+	{ "2026-11-23T18:42:00.123456Z", 1795459320123 },
+	{ "2100-03-01T00:00:00Z", 4107542400000 },
+	{ "2026-11-23T18:42:00+01:00", -1 }, { "yesterday", -1 },
+};
 static const char *const bad[] = {
 	"", "yesterday", "2026-11-23", "2026-11-23T18:42:00",
 	"2026-11-23 18:42:00Z", "2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z",
@@ -33,6 +43,17 @@ main(void)
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (clock_is_rfc3339(span_of(bad[i])) && ++failures)
 			printf("taken: %s\n", bad[i]);
+	for (i = 0; i < sizeof(moments) / sizeof(moments[0]); i++)
+		if (clock_of_rfc3339(span_of(moments[i].text)) !=
+		    moments[i].ms && ++failures)
+			printf("another time: %s\n", moments[i].text);
+	for (i = 0; i < 100000; i++) { /* both ways, some 800 years */
+		int64_t ms = (int64_t)i * 252288001;
+
+		clock_rfc3339(ms, now);
+		if (clock_of_rfc3339(span_of(now)) != ms && ++failures)
+			printf("another time: %s\n", now);
+	}
 	clock_rfc3339(clock_wall_ms(), now);
 	if (!clock_is_rfc3339(span_of(now)) && ++failures)
 		printf("our own is refused: %s\n", now);
