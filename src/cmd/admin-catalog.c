@@ -444,7 +444,7 @@ check_registry(struct check *c)
 	const struct webhooks *all = &c->registry.webhooks;
 	size_t i;
 
-	if (S_ISREG(c->registry.seen.st_mode)) /* a pipe was read already */
+	if (!c->registry.once) /* a pipe was read already */
 		warn_unknown_members(c);
 	for (i = 0; i < all->n; i++) {
 		check_subscriptions(c, &all->list[i]);

@@ -43,12 +43,13 @@ static const char usage[] =
     "[--per-webhook N]\n"
     "                  [--policy failures|network] [--proxy URL] "
     "[-r FILE]\n"
-    "                  [--schedule TIME,...] [--timeout TIME] [-w FILE] "
-    "[FILE ...]\n";
+    "                  [--schedule TIME,...] [--secrets FILE] "
+    "[--timeout TIME] [-w FILE]\n"
+    "                  [FILE ...]\n";
 
 enum { OPT_ALLOW_NET = OPT_OWN, OPT_CA, OPT_CONCURRENCY, OPT_CONNECT_TIMEOUT, OPT_CONNECT_TO,
 	OPT_GRACE, OPT_PER_WEBHOOK, OPT_POLICY, OPT_PROXY, OPT_SCHEDULE,
-	OPT_TIMEOUT };
+	OPT_SECRETS, OPT_TIMEOUT };
 
 static const struct option options[] = {
 	{ "allow-net", required_argument, NULL, OPT_ALLOW_NET },
@@ -64,6 +65,7 @@ static const struct option options[] = {
 	{ "proxy", required_argument, NULL, OPT_PROXY },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "schedule", required_argument, NULL, OPT_SCHEDULE },
+	{ "secrets", required_argument, NULL, OPT_SECRETS },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
@@ -74,8 +76,9 @@ static const struct option options[] = {
 struct deliver {
 	struct stage stage;
 	struct source input;
-	const char *registry_path;
+	const char *registry_path, *secrets_path;
 	struct registry registry;
+	struct secrets_file secrets;
 	struct call_reader reader;
 	struct sender sender;
 	const char **connect_to;
@@ -286,6 +289,11 @@ check_registry(struct deliver *d)
 		diag_print(&d->stage.diag, DIAG_ERROR, "the registry '%s' "
 		    "changed but does not load; the last good one stays:\n%s",
 		    d->registry_path, buf_str(&reasons));
+	reasons.len = 0;
+	if (d->sender.secrets && secrets_check(&d->secrets, &reasons) < 0)
+		diag_print(&d->stage.diag, DIAG_ERROR, "the secrets '%s' "
+		    "changed but do not load; the last good ones stay:\n%s",
+		    d->secrets.path, buf_str(&reasons));
 	buf_clear(&reasons);
 }
 
@@ -490,6 +498,9 @@ own_option(struct deliver *d, int c, const char *arg)
 	case OPT_SCHEDULE:
 		read_schedule(d, arg);
 		return true;
+	case OPT_SECRETS:
+		d->secrets_path = arg;
+		return true;
 	case OPT_TIMEOUT:
 		o->total_ms = duration(s, "timeout", arg, 1,
 		    WEBHOOK_MAX_TIMEOUT_MS);
@@ -539,6 +550,27 @@ open_registry(struct deliver *d)
 	d->sender.registry = &d->registry;
 }
 
+/* Beside the registry, unless told otherwise. */
+static void
+open_secrets(struct deliver *d)
+{
+	struct buf path = { 0 }, reasons = { 0 };
+
+	if (!d->sender.registry)
+		return;
+	if (d->secrets_path)
+		buf_puts(&path, d->secrets_path);
+	else
+		secrets_path(&path, d->registry_path);
+	if (secrets_open(&d->secrets, buf_str(&path), d->secrets_path != NULL,
+	    &reasons) < 0)
+		stage_die(&d->stage, EX_SETUP, "the secrets '%s' do not load:"
+		    "\n%s", buf_str(&path), buf_str(&reasons));
+	buf_clear(&path);
+	buf_clear(&reasons);
+	d->sender.secrets = &d->secrets;
+}
+
 /* A connection for each request in flight, and idle ones being replaced. */
 static void
 raise_file_limit(size_t concurrency)
@@ -565,6 +597,7 @@ open_all(struct deliver *d)
 	struct error e;
 
 	open_registry(d);
+	open_secrets(d);
 	stage_open(&d->stage);
 	raise_file_limit(o.max_connections);
 	d->sender.http = http_open(&o, &e);
@@ -597,6 +630,7 @@ main(int argc, char **argv)
 	call_reader_clear(&d.reader);
 	if (d.sender.registry)
 		registry_close(&d.registry);
+	secrets_close(&d.secrets);
 	free(d.connect_to);
 	guard_clear(&d.guard);
 	buf_clear(&d.proxy);

@@ -3,9 +3,15 @@
  */
 #include "deliver/call.h"
 
+#include <sys/random.h>
+
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "event/event.h"
+#include "net/digest.h"
 #include "net/field.h"
+
+enum { WIRE_ID_DIGITS = 32 };
 
 static const char NOT_JSON[] = "not-json";
 static const char INVALID_CALL[] = "invalid-call";
@@ -245,5 +251,34 @@ call_free(struct call *c)
 	target_release(c->target);
 	free(c->own_id);
 	free(c->traceparent);
+	free(c->made_id);
 	free(c);
+}
+
+static char *
+make_id(const struct call *c)
+{
+	struct buf b = { 0 };
+	char *id = alloc_zero(4 + WIRE_ID_DIGITS + 1, 1);
+	unsigned char dice[16];
+
+	if (getrandom(dice, sizeof(dice), 0) != (ssize_t)sizeof(dice))
+		buf_printf(&b, "%p %lld", (const void *)c,
+		    (long long)clock_mono_us());
+	else
+		buf_add(&b, dice, sizeof(dice));
+	memcpy(id, "msg_", 4);
+	digest_hex(buf_bytes(&b), id + 4, WIRE_ID_DIGITS);
+	buf_clear(&b);
+	return id;
+}
+
+struct span
+call_wire_id(struct call *c)
+{
+	if (c->id.len > 2)
+		return (struct span){ c->id.p + 1, c->id.len - 2 };
+	if (!c->made_id)
+		c->made_id = make_id(c);
+	return span_of(c->made_id);
 }

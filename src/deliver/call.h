@@ -32,6 +32,7 @@ struct call {
 	struct span webhook_id; /* decoded; empty: goes to its own url */
 	char *own_id;           /* what it points to if that was escaped */
 	char *traceparent;      /* the field as sent; NULL: none */
+	char *made_id;          /* stands in for id where it is signed */
 	char bytes[];
 };
 
@@ -52,5 +53,11 @@ void call_reader_clear(struct call_reader *); /* after all calls are freed */
 struct call *call_read(struct call_reader *, struct span line,
     const char **reason, struct error *);
 void call_free(struct call *);
+
+/*
+ * What stands for the call on the wire, the same at each attempt: its id, as
+ * it is written in the line, or one that is made when first asked for.
+ */
+struct span call_wire_id(struct call *);
 
 #endif

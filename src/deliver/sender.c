@@ -104,6 +104,20 @@ may_send(const void *ctx, const struct lane *lane)
 	    FAIR_SHARE * (s->options.concurrency - s->in_flight);
 }
 
+/* Grows with each change of the registry or the secrets. */
+static uint64_t
+generation(const struct sender *s)
+{
+	return s->registry->generation + 1 +
+	    (s->secrets ? s->secrets->generation : 0);
+}
+
+static const struct credentials *
+credentials_of(const struct sender *s, const struct webhook *w)
+{
+	return s->secrets ? secrets_find(&s->secrets->secrets, w->id) : NULL;
+}
+
 /* The registry's word on a webhook, as of now. */
 static void
 look_up(struct sender *s, struct lane *lane, struct error *e)
@@ -111,17 +125,17 @@ look_up(struct sender *s, struct lane *lane, struct error *e)
 	const struct webhook *w;
 
 	e->text[0] = '\0';
-	if (!lane->webhook || lane->generation == s->registry->generation + 1)
+	if (!lane->webhook || lane->generation == generation(s))
 		return;
 	target_release(lane->target);
 	lane->target = NULL;
-	lane->generation = s->registry->generation + 1;
+	lane->generation = generation(s);
 	w = webhooks_find(&s->registry->webhooks, lane_name(lane));
 	if (!w)
 		lane->fault = LANE_REMOVED;
 	else if (w->disabled)
 		lane->fault = LANE_DISABLED;
-	else if (!(lane->target = target_of_webhook(w, e)))
+	else if (!(lane->target = target_of_webhook(w, credentials_of(s, w), e)))
 		lane->fault = LANE_INVALID;
 	else
 		lane->fault = LANE_OK;
@@ -181,6 +195,7 @@ begin(struct sender *s, struct call *c, struct error *e)
 		c->target = target_share(c->lane->target);
 	req.target = c->target->http;
 	req.own_fields[0] = c->traceparent;
+	req.id = call_wire_id(c);
 	req.total_ms = c->target->timeout_ms ? c->target->timeout_ms :
 	    o->total_ms;
 	req.connect_ms = o->connect_ms < req.total_ms ? o->connect_ms :

@@ -23,6 +23,7 @@
 #include "deliver/timer.h"
 #include "net/http.h"
 #include "store/registry.h"
+#include "store/secrets.h"
 
 struct sender_options {
 	size_t concurrency;  /* requests in flight, in all */
@@ -36,6 +37,7 @@ struct sender {
 	struct sender_options options;
 	struct http *http;               /* borrowed */
 	const struct registry *registry; /* borrowed; NULL: no webhooks */
+	const struct secrets_file *secrets; /* borrowed; theirs, or NULL */
 	void (*report)(void *ctx, const struct result *);
 	void *ctx;
 	struct lanes lanes;

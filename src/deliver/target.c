@@ -3,6 +3,8 @@
  */
 #include "deliver/target.h"
 
+#include <assert.h>
+
 #include "base/alloc.h"
 #include "net/field.h"
 #include "net/url.h"
@@ -13,13 +15,19 @@ struct head {
 	size_t *starts;
 	size_t n, cap;
 	bool content_type, user_agent;
+	/* A webhook's alone. */
+	char *ca; /* NULL: none */
+	const struct credentials *credentials; /* NULL: none */
+	struct signer *signer;
 };
 
 static void
 head_clear(struct head *h)
 {
+	sign_wipe(h->text.p, h->text.cap);
 	buf_clear(&h->text);
 	free(h->starts);
+	free(h->ca);
 }
 
 static bool
@@ -61,12 +69,18 @@ static struct http_target *
 prepare(const char *dial, const struct head *h)
 {
 	const char **lines = alloc_zero(h->n, sizeof(*lines));
+	struct http_target_spec spec = { .url = dial, .fields = lines,
+		.n_fields = h->n, .signer = h->signer, .ca = h->ca };
 	struct http_target *t;
 	size_t i;
 
 	for (i = 0; i < h->n; i++)
 		lines[i] = h->text.p + h->starts[i];
-	t = http_target_new(dial, lines, h->n);
+	if (h->credentials) {
+		spec.certificate = h->credentials->certificate;
+		spec.private_key = h->credentials->private_key;
+	}
+	t = http_target_new(&spec);
 	free(lines);
 	return t;
 }
@@ -106,16 +120,61 @@ target_new(struct span href, struct head *h, struct error *e)
 	return t;
 }
 
+/* Does the field come from the credentials, not from the registry? */
+static bool
+is_secret(const struct credentials *c, struct span name)
+{
+	size_t i;
+
+	if (c && c->n_signing && (is_named(name, "webhook-id") ||
+	    is_named(name, "webhook-timestamp") ||
+	    is_named(name, "webhook-signature")))
+		return true;
+	for (i = 0; c && i < c->n_headers; i++)
+		if (is_named(name, c->headers[i].name))
+			return true;
+	return false;
+}
+
+static void
+head_add_secrets(struct head *h, const struct credentials *c)
+{
+	size_t i;
+
+	h->credentials = c;
+	for (i = 0; i < c->n_headers; i++)
+		head_add(h, span_of(c->headers[i].name),
+		    span_of(c->headers[i].value));
+	if (c->n_signing)
+		h->signer = signer_new();
+	for (i = 0; i < c->n_signing; i++) {
+		struct error unused;
+		struct sign_key *key = sign_key_new(
+		    span_of(c->signing[i].text), &unused);
+
+		assert(key); /* it was when it was read */
+		signer_add(h->signer, key, c->signing[i].until_ms);
+	}
+}
+
 struct target *
-target_of_webhook(const struct webhook *w, struct error *e)
+target_of_webhook(const struct webhook *w, const struct credentials *c,
+    struct error *e)
 {
 	struct head h = { 0 };
 	struct target *t;
 	size_t i;
 
 	for (i = 0; i < w->n_headers; i++)
-		head_add(&h, w->headers[i].name, w->headers[i].value);
+		if (!is_secret(c, w->headers[i].name))
+			head_add(&h, w->headers[i].name, w->headers[i].value);
+	if (w->ca.len)
+		h.ca = alloc_copy(w->ca.p, w->ca.len);
+	if (c)
+		head_add_secrets(&h, c);
 	t = target_new(w->url, &h, e);
+	if (!t)
+		signer_free(h.signer);
 	head_clear(&h);
 	if (t) {
 		t->timeout_ms = w->timeout_ms;

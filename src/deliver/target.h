@@ -15,6 +15,7 @@
 #include "event/webhook.h"
 #include "json/reader.h"
 #include "net/http.h"
+#include "store/secrets.h"
 
 enum {
 	/* libcurl builds a request's head in at most 1 MiB; receivers take
@@ -43,8 +44,12 @@ struct target {
 struct target *target_of_call(struct table *, const struct json *, uint32_t url,
     uint32_t headers, struct error *);
 
-/* The target of a webhook; NULL with the reason. One reference. */
-struct target *target_of_webhook(const struct webhook *, struct error *);
+/*
+ * The target of a webhook, with what it has of secrets (NULL: nothing); NULL
+ * with the reason. One reference.
+ */
+struct target *target_of_webhook(const struct webhook *,
+    const struct credentials *, struct error *);
 
 struct target *target_share(struct target *);
 void target_release(struct target *); /* NULL is fine */

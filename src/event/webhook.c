@@ -369,6 +369,36 @@ read_retry(struct entry *e, uint32_t i)
 		fault(e, "retry: not \"failures\" or \"network\"");
 }
 
+static bool
+span_holds(struct span s, struct span part)
+{
+	for (; s.len >= part.len; s.p++, s.len--)
+		if (memcmp(s.p, part.p, part.len) == 0)
+			return true;
+	return false;
+}
+
+/* PEM by its looks; hook-admin has it read by who knows certificates. */
+static void
+read_ca(struct entry *e, uint32_t i)
+{
+	struct span text;
+
+	if (!is_string(e, i)) {
+		fault(e, "ca: not a string");
+		return;
+	}
+	text = string_at(e, i);
+	if (text.len > WEBHOOK_MAX_CA_BYTES)
+		fault(e, "ca: larger than 256 KiB");
+	else if (memchr(text.p, 0, text.len) ||
+	    !span_holds(text, SPAN("-----BEGIN CERTIFICATE-----")) ||
+	    span_holds(text, SPAN("PRIVATE KEY")))
+		fault(e, "ca: not certificates in PEM, and nothing else");
+	else
+		e->to->ca = arena_keep(&e->all->arena, text);
+}
+
 #define NAME(lit) { lit, sizeof(lit) - 1 }
 
 static const struct member {
@@ -386,12 +416,12 @@ static const struct member {
 	{ NAME("timeout"), read_timeout, false },
 	{ NAME("concurrency"), read_concurrency, false },
 	{ NAME("retry"), read_retry, false },
+	{ NAME("ca"), read_ca, false },
 	/* What they promise must not be dropped in silence. */
 	{ NAME("filter"), NULL, false },
 	{ NAME("transform"), NULL, false },
 	{ NAME("order"), NULL, false },
 	{ NAME("rate"), NULL, false },
-	{ NAME("ca"), NULL, false },
 	{ NAME("secret"), NULL, false },
 };
 
@@ -733,5 +763,7 @@ webhook_put_json(const struct webhook *w, struct buf *b)
 	if (w->retry)
 		json_put_member(b, "retry", w->retry == RETRY_NETWORK ?
 		    SPAN("network") : SPAN("failures"));
+	if (w->ca.len)
+		json_put_member(b, "ca", w->ca);
 	buf_putc(b, '}');
 }

@@ -18,6 +18,7 @@ enum {
 	WEBHOOK_ID_BYTES = 64,
 	WEBHOOK_MAX_TIMEOUT_MS = 10 * 60 * 1000,
 	WEBHOOK_MAX_CONCURRENCY = 1000,
+	WEBHOOK_MAX_CA_BYTES = 256 * 1024,
 };
 
 /* What happens to an answer that is not 2xx. */
@@ -44,6 +45,7 @@ struct webhook {
 	struct span *subscriptions;
 	struct pair *attributes; /* in their order, names distinct */
 	struct pair *headers;
+	struct span ca;          /* PEM; empty: as all others */
 	uint32_t n_subscriptions, n_attributes, n_headers;
 	int32_t timeout_ms;      /* 0: default */
 	uint16_t concurrency;    /* 0: default */

@@ -33,6 +33,8 @@ struct http_target {
 	char *url;
 	struct endpoint endpoint;
 	struct curl_slist *fields;
+	char *ca, *certificate, *private_key; /* PEM; NULL: none */
+	struct signer *signer;
 };
 
 /* It is idle, or in one of the lists of struct http, or libcurl has it. */
@@ -48,7 +50,9 @@ struct exchange {
 	struct host *host;       /* while its name is being looked up */
 	struct curl_slist pin;
 	struct buf pin_text;
-	struct curl_slist own[HTTP_MAX_OWN_FIELDS];
+	struct curl_slist own[HTTP_MAX_OWN_FIELDS + SIGNER_FIELDS];
+	struct buf signature;    /* its fields */
+	bool has_pem;            /* easy has a target's certificates */
 	int64_t start_us, body_until_ms;
 	int64_t dialled_us;      /* after the start; -1: not */
 	CURLcode code;           /* once libcurl is done with it */
@@ -145,25 +149,44 @@ is_field(const char *line, const char *name)
 	return strncasecmp(line, name, len) == 0 && line[len] == ':';
 }
 
+static char *
+copy_text(const char *text)
+{
+	return text ? alloc_copy(text, strlen(text)) : NULL;
+}
+
 struct http_target *
-http_target_new(const char *url, const char *const *fields, size_t n_fields)
+http_target_new(const struct http_target_spec *spec)
 {
 	struct http_target *t = alloc_zero(1, sizeof(*t));
 	struct curl_slist **tail = &t->fields;
 	bool accept = false;
 	size_t i;
 
-	t->url = alloc_copy(url, strlen(url));
-	endpoint_of_url(&t->endpoint, url);
-	for (i = 0; i < n_fields; i++) {
-		tail = add_line(tail, curl_line(fields[i]));
-		accept |= is_field(fields[i], "Accept");
+	t->url = copy_text(spec->url);
+	endpoint_of_url(&t->endpoint, t->url);
+	t->ca = copy_text(spec->ca);
+	t->certificate = copy_text(spec->certificate);
+	t->private_key = copy_text(spec->private_key);
+	t->signer = spec->signer;
+	for (i = 0; i < spec->n_fields; i++) {
+		tail = add_line(tail, curl_line(spec->fields[i]));
+		accept |= is_field(spec->fields[i], "Accept");
 	}
 	/* A name alone stops libcurl from adding its own. */
 	if (!accept)
 		tail = add_line(tail, alloc_copy("Accept:", 7));
 	add_line(tail, alloc_copy("Expect:", 7));
 	return t;
+}
+
+/* It may hold a secret. */
+static void
+free_text(char *text)
+{
+	if (text)
+		sign_wipe(text, strlen(text));
+	free(text);
 }
 
 void
@@ -175,9 +198,13 @@ http_target_free(struct http_target *t)
 		return;
 	for (f = t->fields; f; f = next) {
 		next = f->next;
-		free(f->data);
+		free_text(f->data);
 		free(f);
 	}
+	free_text(t->ca);
+	free_text(t->certificate);
+	free_text(t->private_key);
+	signer_free(t->signer);
 	endpoint_clear(&t->endpoint);
 	free(t->url);
 	free(t);
@@ -419,21 +446,73 @@ idle(struct http *h, struct exchange *x)
 	h->idle = x;
 }
 
-/* The request's own fields, then the target's. */
+/* The request's own fields, those of its signature, then the target's. */
 static struct curl_slist *
-chain_fields(struct exchange *x, const struct http_request *req)
+chain_fields(struct exchange *x)
 {
-	struct curl_slist *list = req->target->fields;
-	size_t i;
+	const struct http_request *req = &x->request;
+	const char *line = x->signature.p;
+	size_t i, n = 0;
 
-	for (i = HTTP_MAX_OWN_FIELDS; i-- > 0;)
-		if (req->own_fields[i]) {
-			/* libcurl only reads the line. */
-			x->own[i].data = (char *)(uintptr_t)req->own_fields[i];
-			x->own[i].next = list;
-			list = &x->own[i];
-		}
-	return list;
+	/* libcurl only reads the lines. */
+	for (i = 0; i < HTTP_MAX_OWN_FIELDS; i++)
+		if (req->own_fields[i])
+			x->own[n++].data = (char *)(uintptr_t)req->own_fields[i];
+	for (i = 0; i < SIGNER_FIELDS && req->target->signer; i++) {
+		x->own[n++].data = (char *)(uintptr_t)line;
+		line += strlen(line) + 1;
+	}
+	for (i = 0; i < n; i++)
+		x->own[i].next = i + 1 < n ? &x->own[i + 1] :
+		    req->target->fields;
+	return n ? x->own : req->target->fields;
+}
+
+/* Signed as late as can be: the timestamp is that of this attempt. */
+static int
+sign(struct exchange *x)
+{
+	const struct http_request *req = &x->request;
+
+	if (!req->target->signer || signer_put(req->target->signer,
+	    &x->signature, req->id, req->body, clock_wall_ms(), &x->why) == 0)
+		return 0;
+	x->refused = HTTP_ABORTED;
+	return -1;
+}
+
+static CURLcode
+set_blob(CURL *easy, CURLoption option, const char *pem)
+{
+	struct curl_blob blob = { .data = (char *)(uintptr_t)pem,
+		.flags = CURL_BLOB_NOCOPY };
+
+	if (!pem)
+		return curl_easy_setopt(easy, option, NULL);
+	blob.len = strlen(pem);
+	return curl_easy_setopt(easy, option, &blob);
+}
+
+/*
+ * libcurl keeps connections apart by these, so that one that was made with a
+ * client certificate serves nobody else.
+ */
+static CURLcode
+set_pem(struct exchange *x)
+{
+	const struct http_target *t = x->request.target;
+	bool has = t->ca || t->certificate;
+	CURLcode code = CURLE_OK;
+
+	if (!has && !x->has_pem)
+		return code;
+	x->has_pem = has;
+	code = set_blob(x->easy, CURLOPT_CAINFO_BLOB, t->ca);
+	if (code == CURLE_OK)
+		code = set_blob(x->easy, CURLOPT_SSLCERT_BLOB, t->certificate);
+	if (code == CURLE_OK)
+		code = set_blob(x->easy, CURLOPT_SSLKEY_BLOB, t->private_key);
+	return code;
 }
 
 /* What is left of a limit, at least a millisecond: 0 would be none. */
@@ -445,7 +524,10 @@ left_ms(const struct exchange *x, int64_t limit_ms)
 	return ms > 1 ? (long)ms : 1;
 }
 
-/* Hand it to libcurl. 0, or -1 with the error: then it is idle again. */
+/*
+ * Hand it to libcurl, or to the list of those that are done. 0, or -1 with the
+ * error: then it is idle again.
+ */
 static int
 dial(struct exchange *x, struct error *e)
 {
@@ -453,11 +535,16 @@ dial(struct exchange *x, struct error *e)
 	CURLcode code = CURLE_OK;
 	CURLMcode mcode = CURLM_OK;
 
+	if (sign(x) != 0) {
+		list_add(&x->http->done, x);
+		return 0;
+	}
 	x->dialled_us = clock_mono_us() - x->start_us;
+	code = set_pem(x);
 	SET(x->easy, CURLOPT_URL, req->target->url);
 	SET(x->easy, CURLOPT_CONNECT_TO, x->via);
 	SET(x->easy, CURLOPT_RESOLVE, x->pin.data ? &x->pin : NULL);
-	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x, req));
+	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x));
 	SET(x->easy, CURLOPT_POSTFIELDS, req->body.p);
 	SET(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
 	SET(x->easy, CURLOPT_CONNECTTIMEOUT_MS, left_ms(x, req->connect_ms));
@@ -759,6 +846,7 @@ exchange_free(struct exchange *x)
 		(void)curl_multi_remove_handle(x->http->multi, x->easy);
 	curl_easy_cleanup(x->easy);
 	buf_clear(&x->pin_text);
+	buf_clear(&x->signature);
 	free(x);
 }
 

@@ -12,13 +12,14 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "net/guard.h"
+#include "net/sign.h"
 
 enum {
 	HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
 	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
 	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
 	HTTP_BODY_MS = 1000,               /* so long after the head its body may take */
-	HTTP_MAX_OWN_FIELDS = 4,           /* of one request: see own_fields */
+	HTTP_MAX_OWN_FIELDS = 1,           /* of one request: see own_fields */
 };
 
 /* Why an exchange gave no usable answer (reason codes of DESIGN.md 2). */
@@ -32,15 +33,22 @@ enum http_failure {
 /* What a receiver may ask by the field webhook-delivery. */
 enum http_wish { HTTP_NO_WISH, HTTP_WISH_DISABLE, HTTP_WISH_ABORT };
 
-/* A URL and the fields that every request to it carries, prepared once. */
+/* A URL and what every request to it carries, prepared once. */
 struct http_target;
 
-/*
- * url is url_dial's; fields are "Name: value" lines as sent, in their order,
- * Content-Type and User-Agent among them. Both are copied.
- */
-struct http_target *http_target_new(const char *url, const char *const *fields,
-    size_t n_fields);
+struct http_target_spec {
+	const char *url; /* url_dial's */
+	/* "Name: value" lines as sent, in their order, Content-Type and
+	 * User-Agent among them. */
+	const char *const *fields;
+	size_t n_fields;
+	/* PEM; NULL: none. Of the CA: the system's, or that of http_options. */
+	const char *ca, *certificate, *private_key;
+	struct signer *signer; /* taken over; NULL: requests are not signed */
+};
+
+/* Texts are copied. */
+struct http_target *http_target_new(const struct http_target_spec *);
 void http_target_free(struct http_target *);
 
 /* All that it points to is borrowed until the result is out. */
@@ -48,6 +56,7 @@ struct http_request {
 	const struct http_target *target;
 	const char *own_fields[HTTP_MAX_OWN_FIELDS]; /* of this request, sent
 	                                              * first; NULL: none */
+	struct span id;               /* webhook-id, where it is signed */
 	struct span body;
 	int64_t connect_ms, total_ms; /* limits */
 	void *user;                   /* comes back in the result */

@@ -9,12 +9,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/clock.h"
 #include "json/siphash.h"
 
 enum {
-	CHECK_MS = 250,      /* between looks at the file */
-	RACY_MS = 50,        /* file times tick in 4 to 10 ms */
 	OPEN_BUSY_MS = 5000, /* waiting for hook-admin: at start, */
 	CHECK_BUSY_MS = 20,  /* and between two records */
 	READ_BYTES = 64 * 1024,
@@ -82,17 +79,16 @@ read_sqlite(const char *path, int busy_ms, struct buf *text,
 }
 
 /*
- * The text of the registry, of either form, as JSON; r->seen is the file before
- * it was read, so that a change meanwhile shows at the next look. A pipe may
- * have it at the start; one that takes its place would stop the stream.
+ * The text of the registry, of either form, as JSON; *st is the file before it
+ * was read. A pipe may have it at the start; one that takes its place would
+ * stop the stream.
  */
 static enum load_result
-read_text(struct registry *reg, int busy_ms, struct buf *text,
+read_text(struct registry *reg, int busy_ms, struct stat *st, struct buf *text,
     struct buf *reasons)
 {
 	const char *path = reg->path;
 	bool start = reg->generation == 0;
-	struct stat *st = &reg->seen;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | (start ? 0 : O_NONBLOCK));
 	int r = 0;
 
@@ -117,31 +113,6 @@ read_text(struct registry *reg, int busy_ms, struct buf *text,
 	return read_sqlite(path, busy_ms, text, reasons);
 }
 
-/* The times of a file that was changed just now can't tell the next change. */
-static bool
-is_racy(const struct stat *st)
-{
-	const struct timespec *t = &st->st_mtim;
-	int64_t changed_ms;
-
-	if (st->st_ctim.tv_sec > t->tv_sec || (st->st_ctim.tv_sec == t->tv_sec &&
-	    st->st_ctim.tv_nsec > t->tv_nsec))
-		t = &st->st_ctim;
-	changed_ms = (int64_t)t->tv_sec * 1000 + t->tv_nsec / 1000000;
-	return clock_wall_ms() - changed_ms < RACY_MS;
-}
-
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-	    a->st_size == b->st_size &&
-	    a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	    a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
-	    a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
-	    a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
-}
-
 static enum load_result
 load_text(struct registry *r, struct span text, struct buf *reasons)
 {
@@ -162,17 +133,18 @@ load_text(struct registry *r, struct span text, struct buf *reasons)
 	return LOADED;
 }
 
-/* Load what the file holds now, and note its state in seen and again. */
+/* Load what the file holds now, and note its state. */
 static enum load_result
 load(struct registry *r, int busy_ms, struct buf *reasons)
 {
 	struct buf text = { 0 };
+	struct stat st;
 	enum load_result result;
 
-	result = read_text(r, busy_ms, &text, reasons);
+	result = read_text(r, busy_ms, &st, &text, reasons);
 	if (result == LOADED)
 		result = load_text(r, buf_bytes(&text), reasons);
-	r->again = result == LOAD_LATER || is_racy(&r->seen);
+	watch_note(&r->watch, &st, result == LOAD_LATER);
 	buf_clear(&text);
 	return result;
 }
@@ -181,10 +153,9 @@ int
 registry_open(struct registry *r, const char *path, struct buf *reasons)
 {
 	*r = (struct registry){ .path = alloc_copy(path, strlen(path)) };
-	r->checked_ms = clock_coarse_ms();
 	switch (load(r, OPEN_BUSY_MS, reasons)) {
 	case LOADED:
-		r->once = !S_ISREG(r->seen.st_mode);
+		r->once = !S_ISREG(r->watch.seen.st_mode);
 		return 0;
 	case LOAD_LATER:
 		return -2;
@@ -201,45 +172,20 @@ registry_close(struct registry *r)
 	*r = (struct registry){ 0 };
 }
 
-/*
- * Say a failure once for each state of the file. One that was written to just
- * now may be half written: it gets until the next look.
- */
-static enum registry_status
-report(struct registry *r, bool changed, bool settled)
-{
-	if (changed)
-		r->said = false;
-	if (r->said || !settled)
-		return REGISTRY_SAME;
-	r->said = true;
-	return REGISTRY_BAD;
-}
-
 enum registry_status
 registry_check(struct registry *r, struct buf *reasons)
 {
-	int64_t now = clock_coarse_ms();
-	struct stat st;
-	bool changed;
-
-	if (r->once || now - r->checked_ms < CHECK_MS)
-		return REGISTRY_SAME;
-	r->checked_ms = now;
-	if (stat(r->path, &st) != 0)
-		st = (struct stat){ 0 };
-	changed = !same_file(&st, &r->seen);
-	if (!changed && !r->again)
+	if (r->once || !watch_look(&r->watch, r->path))
 		return REGISTRY_SAME;
 	reasons->len = 0;
 	switch (load(r, CHECK_BUSY_MS, reasons)) {
 	case LOADED:
-		r->said = false;
+		watch_well(&r->watch);
 		return REGISTRY_CHANGED;
 	case LOADED_SAME:
-		r->said = false;
+		watch_well(&r->watch);
 		return REGISTRY_SAME;
 	default:
-		return report(r, changed, !changed || !is_racy(&r->seen));
+		return watch_tells(&r->watch) ? REGISTRY_BAD : REGISTRY_SAME;
 	}
 }

@@ -7,11 +7,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/error.h"
 #include "event/webhook.h"
+#include "store/watch.h"
 
 enum {
 	REGISTRY_MAX_BYTES = 256 * 1024 * 1024, /* of the file */
@@ -23,14 +23,9 @@ struct registry {
 	char *path;
 	struct webhooks webhooks; /* as last loaded */
 	uint64_t generation;      /* grows by one at each load that worked */
-	struct stat seen;         /* the file as last looked at; zeroed: none */
-	int64_t checked_ms;       /* coarse clock */
+	struct watch watch;
 	uint64_t digest;          /* of the text last loaded */
 	bool once;                /* it came through a pipe: no looking again */
-	bool again;               /* look again even if it seems unchanged: it
-	                           * changed so lately that the next change
-	                           * may not show in its times, or was locked */
-	bool said;                /* the failure of `seen` was reported */
 };
 
 /*
