@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "cmd/barrier.h"
+
 void
 source_open(struct source *in, char **operands)
 {
@@ -139,12 +141,15 @@ void
 source_run(struct stage *s, char **operands,
     void (*each)(struct stage *, void *), void *ctx)
 {
+	struct barriers barriers = { .n = 0 };
 	enum source_status status;
 	struct source in;
 
 	source_open(&in, operands);
 	while ((status = source_take(&in, s)) != SOURCE_END) {
-		if (status == SOURCE_LINE) {
+		if (status == SOURCE_LINE && barrier_is(s->input)) {
+			barrier_pass(&barriers, s);
+		} else if (status == SOURCE_LINE) {
 			each(s, ctx);
 		} else if (out_flush(&s->out) == 0) {
 			/* For a stdin that somebody made non-blocking. */

@@ -50,8 +50,9 @@ void source_fill(struct source *, struct stage *);
 
 /*
  * A filter's loop: each is called for every line that is not blank, with the
- * line in stage->input and BUF_PAD bytes readable behind it; stdout is flushed
- * before a read would block. A reader of stdout that is gone ends it quietly.
+ * line in stage->input and BUF_PAD bytes readable behind it, but for barriers,
+ * which are passed on; stdout is flushed before a read would block. A reader of
+ * stdout that is gone ends it quietly.
  */
 void source_run(struct stage *, char **operands,
     void (*each)(struct stage *, void *ctx), void *ctx);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/diag.h"
@@ -15,6 +16,17 @@
 #include "json/write.h"
 
 enum { SHOWN_FILE_BYTES = 4096 };
+
+/* The name of the folder that a path's last part is in. */
+static char *
+folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return alloc_copy(".", 1);
+	return alloc_copy(path, slash == path ? 1 : (size_t)(slash - path));
+}
 
 int
 reject_open(struct reject *r, const char *program, const char *path,
@@ -29,6 +41,7 @@ reject_open(struct reject *r, const char *program, const char *path,
 	if (r->fd < 0)
 		return error_set(e, "cannot open the rejects file '%s': %s",
 		    path, strerror(errno));
+	r->folder = folder_of(path);
 	return 0;
 }
 
@@ -38,6 +51,8 @@ reject_close(struct reject *r, struct error *e)
 	int fd = r->fd;
 
 	buf_clear(&r->record);
+	free(r->folder);
+	r->folder = NULL;
 	r->fd = -1;
 	if (fd >= 0 && close(fd) < 0)
 		return error_set(e, "cannot close the rejects file: %s",
@@ -83,9 +98,46 @@ reject_write(struct reject *r, const char *file, uint64_t line,
 		json_put_member_u64(b, "bytes", bytes);
 	}
 	buf_puts(b, "}\n");
+	r->dirty = true;
 	/* One write a record: programs share the file (O_APPEND). */
 	if (out_write_all(r->fd, b->p, b->len) < 0)
 		return error_set(e, "cannot write the rejects file: %s",
 		    strerror(errno));
+	return 0;
+}
+
+/* A pipe or a terminal can't be synced, and is as good as who gave it wants. */
+static int
+sync_fd(int fd)
+{
+	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : -1;
+}
+
+/* The file may be new: its name has to be on disk, too. */
+static int
+sync_folder(struct reject *r)
+{
+	int fd = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int why;
+
+	if (fd < 0)
+		return errno == EACCES ? 0 : -1; /* then we did not make it */
+	why = sync_fd(fd) < 0 ? errno : 0;
+	close(fd);
+	errno = why;
+	return why ? -1 : 0;
+}
+
+int
+reject_sync(struct reject *r, struct error *e)
+{
+	if (!r->dirty)
+		return 0;
+	if (sync_fd(r->fd) < 0 || (r->folder && sync_folder(r) < 0))
+		return error_set(e, "cannot sync the rejects file: %s",
+		    strerror(errno));
+	free(r->folder);
+	r->folder = NULL;
+	r->dirty = false;
 	return 0;
 }

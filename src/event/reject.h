@@ -5,6 +5,7 @@
 #ifndef EVENT_REJECT_H
 #define EVENT_REJECT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -14,6 +15,8 @@
 struct reject {
 	const char *program; /* borrowed */
 	int fd;              /* -1: no file, rejects are only diagnosed */
+	char *folder;        /* to be synced with the file the first time */
+	bool dirty;          /* something was written since reject_sync */
 	struct buf record;   /* the one being written */
 };
 
@@ -34,5 +37,11 @@ int reject_close(struct reject *, struct error *); /* 0 or -1 */
 int reject_write(struct reject *, const char *file, uint64_t line,
     const char *reason, struct span error, struct span input, uint64_t bytes,
     struct error *);
+
+/*
+ * What was written is on disk, and the file's name with it. Where it went to no
+ * file there is nothing to wait for. 0, or -1 with the error.
+ */
+int reject_sync(struct reject *, struct error *);
 
 #endif
