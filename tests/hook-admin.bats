@@ -142,7 +142,7 @@ two() {
 	want_code 2
 	admin set none --url http://c.example
 	want_code 2
-	want_err "hook-admin: no webhook 'none'"$'\n'
+	want_err "hook-admin: no webhook 'none'; see hook-admin list"$'\n'
 	admin set a
 	want_code 2
 	hook-admin list | cmp before -
@@ -155,7 +155,7 @@ two() {
 	[ "$(hook-admin list | grep -c '"disabled":true')" -eq 2 ]
 	admin enable a none b
 	want_code 2
-	want_err "hook-admin: no webhook 'none'"$'\n'
+	want_err "hook-admin: no webhook 'none'; see hook-admin list"$'\n'
 	[ "$(hook-admin list | grep -c '"disabled":true')" -eq 2 ]
 	admin enable a b
 	want_code 0
@@ -256,7 +256,7 @@ hook-admin: bad.json: entry 3: not an object
 	admin show b none a
 	want_code 2
 	want_out "$B"$'\n'"$A"$'\n'
-	want_err "hook-admin: no webhook 'none'"$'\n'
+	want_err "hook-admin: no webhook 'none'; see hook-admin list"$'\n'
 }
 
 @test "a terminal gets a table that fits" {
@@ -519,7 +519,7 @@ by_hand() {
 @test "control characters reach no terminal" {
 	hook-admin add --id a --url http://a --subscribe ping >/dev/null
 	admin show $'\e[31mred\u009b32m\xff'
-	want_err "hook-admin: no webhook '\\x1b[31mred\\xc2\\x9b32m\\xff'"$'\n'
+	want_err "hook-admin: no webhook '\\x1b[31mred\\xc2\\x9b32m\\xff'; see hook-admin list"$'\n'
 	hook-admin set a --description $'\e[31mred\u009b32m'
 	COLUMNS=80 script -qc 'hook-admin show a' /dev/null </dev/null >shown
 	grep -qF 'description    \x1b[31mred\xc2\x9b32m' shown

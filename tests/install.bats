@@ -4,6 +4,7 @@
 load helpers/common
 
 setup() {
+	cd "$BATS_TEST_TMPDIR" || return 1
 	D=$BATS_TEST_TMPDIR/dest
 	# The variant under test, which is built.
 	installs=(make -s --no-print-directory -C "$REPO" "DESTDIR=$D"

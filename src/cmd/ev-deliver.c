@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "cmd/option.h"
 #include "cmd/source.h"
 #include "cmd/stage.h"
 #include "deliver/sender.h"
@@ -518,7 +519,8 @@ read_options(struct deliver *d, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hr:Vvw:", options, NULL)) != -1) {
+	while ((c = option_next(&d->stage, argc, argv, "hr:Vvw:",
+	    options)) != -1) {
 		if (stage_option(&d->stage, c, optarg) ||
 		    own_option(d, c, optarg))
 			continue;

@@ -5,6 +5,7 @@
 #include <getopt.h>
 
 #include "cmd/config.h"
+#include "cmd/option.h"
 #include "cmd/source.h"
 #include "event/map.h"
 
@@ -66,7 +67,7 @@ read_options(struct stage *s, struct mapper *m, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:hr:Vvw:", options, NULL)) != -1) {
+	while ((c = option_next(s, argc, argv, "c:hr:Vvw:", options)) != -1) {
 		if (stage_option(s, c, optarg) ||
 		    config_option(&m->config, c, optarg))
 			continue;

@@ -4,6 +4,7 @@
 #include <getopt.h>
 
 #include "cmd/config.h"
+#include "cmd/option.h"
 #include "cmd/source.h"
 #include "event/route.h"
 
@@ -79,7 +80,7 @@ read_options(struct stage *s, struct router *r, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:hr:Vvw:", options, NULL)) != -1) {
+	while ((c = option_next(s, argc, argv, "c:hr:Vvw:", options)) != -1) {
 		if (stage_option(s, c, optarg) ||
 		    config_option(&r->config, c, optarg))
 			continue;

@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "cmd/option.h"
 #include "cmd/source.h"
 #include "event/event.h"
 
@@ -110,7 +111,7 @@ read_options(struct stage *s, struct validate *v, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:hr:Vv", options, NULL)) != -1) {
+	while ((c = option_next(s, argc, argv, "c:hr:Vv", options)) != -1) {
 		if (stage_option(s, c, optarg))
 			continue;
 		switch (c) {

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/nearest.h"
 #include "cmd/admin.h"
+#include "cmd/option.h"
 #include "json/reader.h"
 
 static const char usage[] =
@@ -140,12 +142,21 @@ const struct webhook *
 admin_find(struct admin *a, const struct webhooks *all, const char *id)
 {
 	const struct webhook *w = webhooks_find(all, span_of(id));
+	struct buf hint = { 0 };
+	struct nearest near;
+	size_t i;
 
-	if (!w) {
-		diag_print(&a->stage.diag, DIAG_ERROR, "no webhook '%s'", id);
-		a->stage.code = EX_SETUP;
-	}
-	return w;
+	if (w)
+		return w;
+	nearest_open(&near, span_of(id));
+	for (i = 0; i < all->n; i++)
+		nearest_offer(&near, all->list[i].id);
+	nearest_put(&near, "", &hint);
+	diag_print(&a->stage.diag, DIAG_ERROR, "no webhook '%s'%s", id,
+	    hint.len ? buf_str(&hint) : "; see hook-admin list");
+	a->stage.code = EX_SETUP;
+	buf_clear(&hint);
+	return NULL;
 }
 
 static void
@@ -244,7 +255,8 @@ read_options(struct admin *a, int argc, char **argv)
 	int c;
 
 	a->operands = alloc_zero((size_t)argc + 1, sizeof(*a->operands));
-	while ((c = getopt_long(argc, argv, "-c:hVvw:", options, NULL)) != -1)
+	while ((c = option_next(&a->stage, argc, argv, "-c:hVvw:",
+	    options)) != -1)
 		take_option(a, c);
 	while (optind < argc)
 		a->operands[a->n_operands++] = argv[optind++];
@@ -255,15 +267,22 @@ read_options(struct admin *a, int argc, char **argv)
 static const struct command *
 find_command(struct admin *a)
 {
+	struct buf hint = { 0 };
+	struct nearest near;
 	size_t i;
 
 	if (a->n_operands == 0)
 		stage_usage(&a->stage, usage);
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+	nearest_open(&near, span_of(a->operands[0]));
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(commands[i].name, a->operands[0]) == 0)
 			return &commands[i];
-	stage_die(&a->stage, EX_SETUP, "unknown command '%s'; see "
-	    "hook-admin -h", a->operands[0]);
+		nearest_offer(&near, span_of(commands[i].name));
+	}
+	nearest_put(&near, "", &hint);
+	stage_die(&a->stage, EX_SETUP, "unknown command '%s'%s",
+	    a->operands[0], hint.len ? buf_str(&hint) :
+	    "; see hook-admin -h");
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/utf8.h"
+#include "cmd/option.h"
 #include "cmd/stage.h"
 #include "json/write.h"
 #include "net/sink.h"
@@ -137,7 +138,7 @@ read_options(struct receiver *r, int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt_long(argc, argv, "hvV", options, NULL)) != -1)
+	while ((c = option_next(&r->stage, argc, argv, "hvV", options)) != -1)
 		read_option(r, c);
 	if (optind < argc || (r->status && r->script_file))
 		stage_usage(&r->stage, usage);
