@@ -26,7 +26,9 @@
 enum {
 	MAX_WAIT_FDS = 8,
 	MAX_PINNED = 16, /* of a name's addresses, for libcurl to try */
-	PIN_S = 2 * RESOLVE_KEEP_MS / 1000, /* longer than an answer is kept */
+	/* libcurl's own: each request brings its addresses along, and the end of
+	 * each looks at all that is kept. */
+	KEEP_NAMES_S = 2,
 };
 
 struct http_target {
@@ -76,7 +78,6 @@ struct http {
 	size_t n_detours;
 	char *proxy, *ca_file;
 	bool drop_ca_path;
-	uint64_t turns;           /* of libcurl, from 1 */
 	struct exchange **all;    /* for the end */
 	size_t n_all, cap_all;
 	struct exchange *idle;
@@ -281,11 +282,7 @@ judge_answer(struct exchange *x)
 		if (guard_check(h->guard, &host->list[i], &x->why) < 0)
 			return refuse(x, HTTP_BLOCKED);
 	host->clear = true;
-	/* What is given to libcurl is known to it after its next turn. */
-	if (!host->pinned_at)
-		host->pinned_at = h->turns;
-	if (host->pinned_at == h->turns)
-		put_pin(x);
+	put_pin(x);
 	x->host = NULL;
 	return HTTP_ANSWERED;
 }
@@ -371,7 +368,7 @@ set_once(struct http *h, struct exchange *x)
 	SET(x->easy, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(x->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(x->easy, CURLOPT_OPENSOCKETDATA, (void *)x);
-	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)PIN_S);
+	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)KEEP_NAMES_S);
 	SET(x->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(x->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(x->easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -813,7 +810,6 @@ http_open(const struct http_options *o, struct error *e)
 	struct http *h = alloc_zero(1, sizeof(*h));
 
 	h->guard = o->guard;
-	h->turns = 1;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		error_set(e, "libcurl does not start");
 		free(h);
@@ -899,7 +895,6 @@ turn(struct http *h)
 	int running, left;
 	CURLMcode code = curl_multi_perform(h->multi, &running);
 
-	h->turns++;
 	while (code == CURLM_OK &&
 	    (msg = curl_multi_info_read(h->multi, &left))) {
 		char *owner;

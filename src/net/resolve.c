@@ -228,7 +228,6 @@ resolver_take(struct resolver *r)
 		h->list = l->list;
 		h->n = l->n;
 		h->clear = false;
-		h->pinned_at = 0;
 		/* That there is none is not kept: it may come. */
 		h->expires_ms = h->n ? now_ms + RESOLVE_KEEP_MS : 0;
 		l->list = NULL;

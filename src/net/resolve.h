@@ -23,9 +23,7 @@ struct host {
 	bool pending;      /* a lookup is under way */
 	struct ip *list;   /* the answer */
 	size_t n;          /* 0 and not pending: there is none */
-	/* The caller's notes on this answer; zero with a new one. */
-	bool clear;
-	uint64_t pinned_at;
+	bool clear;        /* the caller's note on this answer: all well */
 };
 
 struct resolver;
