@@ -68,14 +68,15 @@ two(struct span s, size_t at, int min, int max)
 	return n >= min && n <= max;
 }
 
-static bool
-is_day(struct span s)
+bool
+clock_is_date(struct span s)
 {
 	static const int days[] = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31,
 		30, 31 };
 	int year, month;
 
-	if (!two(s, 0, 0, 99) || !two(s, 2, 0, 99) || !two(s, 5, 1, 12))
+	if (s.len != 10 || s.p[4] != '-' || s.p[7] != '-' ||
+	    !two(s, 0, 0, 99) || !two(s, 2, 0, 99) || !two(s, 5, 1, 12))
 		return false;
 	year = (s.p[0] - '0') * 1000 + (s.p[1] - '0') * 100 +
 	    (s.p[2] - '0') * 10 + (s.p[3] - '0');
@@ -86,14 +87,23 @@ is_day(struct span s)
 	    (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0)));
 }
 
-bool
-clock_is_rfc3339(struct span s)
+/* The minutes of "hh:mm" at s.p + at, which was found good. */
+static int
+minutes(struct span s, size_t at)
 {
-	size_t at = 19;
+	return ((s.p[at] - '0') * 10 + (s.p[at + 1] - '0')) * 60 +
+	    (s.p[at + 3] - '0') * 10 + (s.p[at + 4] - '0');
+}
 
-	if (s.len < 20 || !is_day(s) || s.p[4] != '-' || s.p[7] != '-' ||
-	    (s.p[10] | 0x20) != 't' || !two(s, 11, 0, 23) || s.p[13] != ':' ||
-	    !two(s, 14, 0, 59) || s.p[16] != ':' || !two(s, 17, 0, 60))
+bool
+clock_is_time(struct span s)
+{
+	enum { DAY = 24 * 60 };
+	size_t at = 8;
+	int offset = 0;
+
+	if (s.len < 9 || !two(s, 0, 0, 23) || s.p[2] != ':' ||
+	    !two(s, 3, 0, 59) || s.p[5] != ':' || !two(s, 6, 0, 60))
 		return false;
 	if (s.p[at] == '.') {
 		size_t digits = ++at;
@@ -103,11 +113,23 @@ clock_is_rfc3339(struct span s)
 		if (at == digits)
 			return false;
 	}
-	if (at + 1 == s.len)
-		return (s.p[at] | 0x20) == 'z';
-	return at + 6 == s.len && (s.p[at] == '+' || s.p[at] == '-') &&
+	if (at + 6 == s.len && (s.p[at] == '+' || s.p[at] == '-') &&
 	    two(s, at + 1, 0, 23) && s.p[at + 3] == ':' &&
-	    two(s, at + 4, 0, 59);
+	    two(s, at + 4, 0, 59))
+		offset = minutes(s, at + 1) * (s.p[at] == '+' ? 1 : -1);
+	else if (at + 1 != s.len || (s.p[at] | 0x20) != 'z')
+		return false;
+	/* A leap second is the last of a day in UTC (5.7). */
+	return s.p[6] != '6' ||
+	    (minutes(s, 0) - offset + DAY) % DAY == DAY - 1;
+}
+
+bool
+clock_is_rfc3339(struct span s)
+{
+	return s.len > 11 && (s.p[10] | 0x20) == 't' &&
+	    clock_is_date((struct span){ s.p, 10 }) &&
+	    clock_is_time((struct span){ s.p + 11, s.len - 11 });
 }
 
 static int

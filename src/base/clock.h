@@ -19,8 +19,10 @@ int64_t clock_wall_ms(void);   /* since 1970, UTC */
 /* "2026-11-23T18:42:00.123Z" (RFC 3339), at out. */
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
 
-/* Is the text a date-time of RFC 3339 section 5.6? */
+/* Is the text a date-time, full-date, full-time of RFC 3339 section 5.6? */
 bool clock_is_rfc3339(struct span);
+bool clock_is_date(struct span);
+bool clock_is_time(struct span);
 
 /* The wall time of such a text, in UTC ("Z"); -1: it is none. */
 int64_t clock_of_rfc3339(struct span);

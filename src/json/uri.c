@@ -403,3 +403,56 @@ iri_is_reference(struct span s)
 {
 	return is_right(s, true, true);
 }
+
+/* RFC 6570, 2.3 and 2.4: a variable's name, and ":" or "*" behind it. */
+static bool
+is_varspec(struct span s)
+{
+	struct span name = take(&s, before(s, ":*"));
+	size_t i;
+
+	for (i = 0; i < name.len; i++) {
+		char c = name.p[i];
+
+		if (c == '%' && name.len - i > 2 && hex(name.p[i + 1]) >= 0 &&
+		    hex(name.p[i + 2]) >= 0)
+			i += 2;
+		else if (c == '.' ? i == 0 || i + 1 == name.len ||
+		    name.p[i - 1] == '.' : !letter(c) && !digit(c) && c != '_')
+			return false;
+	}
+	if (name.len == 0 || s.len == 0 || s.p[0] == '*')
+		return name.len > 0 && s.len <= 1;
+	for (i = 1; i < s.len && digit(s.p[i]); i++)
+		continue;
+	return i == s.len && i > 1 && i <= 5 && s.p[1] != '0';
+}
+
+bool
+uri_is_template(struct span s)
+{
+	while (s.len) {
+		struct span part = take(&s, before(s, "{"));
+		size_t n = before(s, "}");
+
+		/* What a reference is made of: 2.1, with erratum 6937. */
+		if (!made_of(part, ":/?#[]@", PRIVATE))
+			return false;
+		if (s.len == 0)
+			break;
+		if (n == s.len)
+			return false;
+		part = take(&s, n);
+		take(&part, 1);
+		take(&s, 1);
+		if (part.len && one_of(part.p[0], "+#./;?&=,!@|"))
+			take(&part, 1);
+		for (;; take(&part, 1)) {
+			if (!is_varspec(take(&part, before(part, ","))))
+				return false;
+			if (part.len == 0)
+				break;
+		}
+	}
+	return true;
+}

@@ -38,6 +38,9 @@ bool uri_is_reference(struct span);
 bool iri_is_valid(struct span);
 bool iri_is_reference(struct span);
 
+/* A URI template (RFC 6570) of any level. */
+bool uri_is_template(struct span);
+
 /* Textual addresses, as hosts and formats: RFC 3986, 3.2.2. */
 bool uri_is_ipv4(struct span);
 bool uri_is_ipv6(struct span);

@@ -24,6 +24,7 @@ git|cmd git|git|git|git|git
 mandoc|cmd mandoc|mandoc|mandoc|mandoc|mandoc
 shellcheck|cmd shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck
 clang|cmd clang|clang libclang-rt-dev|clang compiler-rt|clang compiler-rt|llvm
+JSON Schema suite|dir /usr/share/perl5/auto/share/dist/Test-JSON-Schema-Acceptance|libtest-json-schema-acceptance-perl|-|-|-
 '
 
 as_root() {
@@ -38,6 +39,7 @@ there() {
 	case $1 in
 	cmd) command -v "$2" >/dev/null ;;
 	pkg) pkg-config --exists "$2" 2>/dev/null ;;
+	dir) test -d "$2" ;;
 	header) echo "#include <$2>" | cc -E - >/dev/null 2>&1 ;;
 	esac
 }
