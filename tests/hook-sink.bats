@@ -471,9 +471,10 @@ code() { # of curl
 	[ "$status" -eq 2 ]
 	[ "$output" = "hook-sink: --status '99' is no number from 200 to 999" ]
 	for args in --no-such-option operand '--status 200 --script x' \
-		'--count 0' '--script nowhere' '--listen 127.0.0.1:nothing'; do
+		'--count 0' '--script nowhere' '--listen 127.0.0.1:nothing' \
+		'--listen 99999' '--listen 127.0.0.1:' '--listen -1'; do
 		# shellcheck disable=SC2086
-		run hook-sink $args
+		run timeout 10 hook-sink $args
 		[ "$status" -eq 2 ]
 	done
 	serve

@@ -12,10 +12,10 @@
 #include "json/reader.h"
 
 static const char usage[] =
-    "usage: hook-admin [-v] [-w FILE] add --url URL --subscribe NAME,... [MEMBER ...]\n"
-    "       hook-admin [-v] [-w FILE] add -\n"
-    "       hook-admin [-v] [-w FILE] set ID MEMBER ...\n"
-    "       hook-admin [-v] [-w FILE] enable | disable | remove ID ...\n"
+    "usage: hook-admin [-w FILE] add --url URL --subscribe NAME,... [MEMBER ...]\n"
+    "       hook-admin [-w FILE] add -\n"
+    "       hook-admin [-w FILE] set ID MEMBER ...\n"
+    "       hook-admin [-w FILE] enable | disable | remove ID ...\n"
     "       hook-admin [-v] [-w FILE] import [--replace] FILE | -\n"
     "       hook-admin [-w FILE] export\n"
     "       hook-admin [-w FILE] [--json] list\n"

@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/num.h"
 
 enum {
 	READ_BYTES = 16 * 1024,       /* one read; a connection's memory, too */
@@ -73,9 +74,14 @@ sink_open(struct sink *s, const char *address, struct error *e)
 	const char *colon = strrchr(address, ':');
 	const char *port = colon ? colon + 1 : address;
 	size_t n = colon ? (size_t)(colon - address) : 0;
+	uint64_t number;
 	char *host;
 
 	*s = (struct sink){ .fd = -1 };
+	/* getaddrinfo takes "" as 0 and 65537 as 1. */
+	if (num_u64(span_of(port), 0, UINT16_MAX, &number) < 0)
+		return error_set(e, "cannot listen on '%s': port '%s' is no "
+		    "number from 0 to 65535", address, port);
 	if (n >= 2 && address[0] == '[' && address[n - 1] == ']')
 		host = alloc_copy(address + 1, n - 2);
 	else
