@@ -420,7 +420,7 @@ hook-admin: webhook 'b': never called for 'ping': it has no attribute 'name'
 	echo nonsense >text
 	admin -w text list
 	want_code 2
-	grep -Eqx 'hook-admin: text: line 1, byte [0-9]+: .+' "$ERR"
+	grep -Eqx 'hook-admin: text: byte [0-9]+ of line 1: .+' "$ERR"
 	admin -w none list
 	want_code 2
 	want_err 'hook-admin: none: No such file or directory'$'\n'
@@ -432,7 +432,7 @@ hook-admin: webhook 'b': never called for 'ping': it has no attribute 'name'
 	printf '[\n {"url": "http://a",\n  "subscriptions": ["ping"],},\n]\n' >w.json
 	admin -w w.json list
 	want_code 2
-	want_err "hook-admin: w.json: line 3, byte 29: expected a member's name"$'\n'
+	want_err "hook-admin: w.json: byte 29 of line 3: expected a member's name"$'\n'
 }
 
 @test "what is no file is not opened to write, nor waited for" {

@@ -94,7 +94,7 @@ said() {
 	wait_until said 'entry 1: url: scheme is not http or https; subscriptions: missing'
 	echo 'not even JSON' >new
 	mv new w.json
-	wait_until said 'line 1, byte 1: '
+	wait_until said 'byte 1 of line 1: '
 	reaches one
 	entry two >w.json
 	wait_until reaches two

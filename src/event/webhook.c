@@ -648,8 +648,8 @@ put_place(struct buf *reasons, struct span text, const struct json_error *e)
 			line++;
 			start = i + 1;
 		}
-	buf_printf(reasons, "line %zu, byte %zu: %s", line, e->column - start,
-	    e->what);
+	buf_printf(reasons, "byte %zu of line %zu: %s", e->column - start,
+	    line, e->what);
 }
 
 int

@@ -203,7 +203,7 @@ main(void)
 		failed += check_good(i);
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		failed += check_bad_entry(i);
-	failed += check_bad("", "line 1, byte 1: unexpected end of text");
+	failed += check_bad("", "byte 1 of line 1: unexpected end of text");
 	failed += check_bad("{}", "not a JSON array of webhooks");
 	failed += check_bad("\"[]\"", "not a JSON array of webhooks");
 	failed += check_bad("[1,{" MIN "},{}]", "entry 1: not an object\n"
