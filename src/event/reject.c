@@ -11,22 +11,12 @@
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/diag.h"
+#include "base/folder.h"
 #include "base/out.h"
 #include "base/utf8.h"
 #include "json/write.h"
 
 enum { SHOWN_FILE_BYTES = 4096 };
-
-/* The name of the folder that a path's last part is in. */
-static char *
-folder_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	if (!slash)
-		return alloc_copy(".", 1);
-	return alloc_copy(path, slash == path ? 1 : (size_t)(slash - path));
-}
 
 int
 reject_open(struct reject *r, const char *program, const char *path,
@@ -41,7 +31,7 @@ reject_open(struct reject *r, const char *program, const char *path,
 	if (r->fd < 0)
 		return error_set(e, "cannot open the rejects file '%s': %s",
 		    path, strerror(errno));
-	r->folder = folder_of(path);
+	r->path = alloc_copy(path, strlen(path));
 	return 0;
 }
 
@@ -51,8 +41,8 @@ reject_close(struct reject *r, struct error *e)
 	int fd = r->fd;
 
 	buf_clear(&r->record);
-	free(r->folder);
-	r->folder = NULL;
+	free(r->path);
+	r->path = NULL;
 	r->fd = -1;
 	if (fd >= 0 && close(fd) < 0)
 		return error_set(e, "cannot close the rejects file: %s",
@@ -113,31 +103,16 @@ sync_fd(int fd)
 	return fsync(fd) == 0 || errno == EINVAL || errno == EROFS ? 0 : -1;
 }
 
-/* The file may be new: its name has to be on disk, too. */
-static int
-sync_folder(struct reject *r)
-{
-	int fd = open(r->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int why;
-
-	if (fd < 0)
-		return errno == EACCES ? 0 : -1; /* then we did not make it */
-	why = sync_fd(fd) < 0 ? errno : 0;
-	close(fd);
-	errno = why;
-	return why ? -1 : 0;
-}
-
 int
 reject_sync(struct reject *r, struct error *e)
 {
 	if (!r->dirty)
 		return 0;
-	if (sync_fd(r->fd) < 0 || (r->folder && sync_folder(r) < 0))
+	if (sync_fd(r->fd) < 0 || (r->path && folder_sync(r->path) < 0))
 		return error_set(e, "cannot sync the rejects file: %s",
 		    strerror(errno));
-	free(r->folder);
-	r->folder = NULL;
+	free(r->path);
+	r->path = NULL;
 	r->dirty = false;
 	return 0;
 }

@@ -15,7 +15,7 @@
 struct reject {
 	const char *program; /* borrowed */
 	int fd;              /* -1: no file, rejects are only diagnosed */
-	char *folder;        /* to be synced with the file the first time */
+	char *path;          /* its folder is to be synced, too; NULL: it was */
 	bool dirty;          /* something was written since reject_sync */
 	struct buf record;   /* the one being written */
 };

@@ -9,14 +9,14 @@ static struct span
 copy_column(struct buf *b, sqlite3_stmt *stmt, int i)
 {
 	b->len = 0;
-	buf_span(b, queue_column(stmt, i));
+	buf_span(b, db_column(stmt, i));
 	return buf_bytes(b);
 }
 
 static void
 read_health(sqlite3_stmt *stmt, struct health *h)
 {
-	struct span why = queue_column(stmt, 10);
+	struct span why = db_column(stmt, 10);
 
 	*h = (struct health){
 		.state = (enum health_state)sqlite3_column_int(stmt, 3),
@@ -36,13 +36,13 @@ static int
 read_lane(struct queue *q, enum queue_statement which, int64_t no,
     struct queue_lane *lane, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, which, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
 	int rc;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, no);
-	rc = queue_step(q, stmt, e);
+	db_bind_int(&q->db, stmt, 1, no);
+	rc = db_step(&q->db, stmt, e);
 	if (rc < 0)
 		return -1;
 	if (rc == SQLITE_ROW) {
@@ -51,7 +51,7 @@ read_lane(struct queue *q, enum queue_statement which, int64_t no,
 		lane->name = copy_column(&q->name, stmt, lane->webhook ? 1 : 2);
 		read_health(stmt, &lane->health);
 	}
-	queue_reset(stmt);
+	db_reset(stmt);
 	return rc == SQLITE_ROW;
 }
 
@@ -73,20 +73,20 @@ int
 queue_arrivals(struct queue *q, int64_t *seq, int64_t *lanes, size_t max,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_ARRIVALS, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_ARRIVALS, e);
 	int rc, n = 0;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, *seq);
-	queue_bind_int(q, stmt, 2, (int64_t)max);
-	while ((rc = queue_step(q, stmt, e)) == SQLITE_ROW) {
+	db_bind_int(&q->db, stmt, 1, *seq);
+	db_bind_int(&q->db, stmt, 2, (int64_t)max);
+	while ((rc = db_step(&q->db, stmt, e)) == SQLITE_ROW) {
 		*seq = sqlite3_column_int64(stmt, 0);
 		lanes[n++] = sqlite3_column_int64(stmt, 1);
 	}
 	if (rc < 0)
 		return -1;
-	queue_reset(stmt);
+	db_reset(stmt);
 	return n;
 }
 
@@ -95,7 +95,7 @@ queue_last(struct queue *q, struct error *e)
 {
 	int64_t n;
 
-	return queue_number(q, queue_stmt(q, Q_LAST, e), 0, &n, e) < 0 ? -1 : n;
+	return db_number(&q->db, db_stmt(&q->db, Q_LAST, e), 0, &n, e) < 0 ? -1 : n;
 }
 
 int64_t
@@ -103,7 +103,7 @@ queue_changes(struct queue *q, struct error *e)
 {
 	int64_t n;
 
-	return queue_number(q, queue_stmt(q, Q_CHANGES, e), 0, &n, e) < 0 ?
+	return db_number(&q->db, db_stmt(&q->db, Q_CHANGES, e), 0, &n, e) < 0 ?
 	    -1 : n;
 }
 
@@ -111,20 +111,20 @@ int
 queue_due(struct queue *q, int64_t lane, int64_t from_ms, int64_t to_ms,
     int64_t *seqs, size_t max, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_DUE, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_DUE, e);
 	int rc, n = 0;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, lane);
-	queue_bind_int(q, stmt, 2, from_ms);
-	queue_bind_int(q, stmt, 3, to_ms);
-	queue_bind_int(q, stmt, 4, (int64_t)max);
-	while ((rc = queue_step(q, stmt, e)) == SQLITE_ROW)
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, from_ms);
+	db_bind_int(&q->db, stmt, 3, to_ms);
+	db_bind_int(&q->db, stmt, 4, (int64_t)max);
+	while ((rc = db_step(&q->db, stmt, e)) == SQLITE_ROW)
 		seqs[n++] = sqlite3_column_int64(stmt, 0);
 	if (rc < 0)
 		return -1;
-	queue_reset(stmt);
+	db_reset(stmt);
 	return n;
 }
 
@@ -132,27 +132,27 @@ int64_t
 queue_next_due(struct queue *q, int64_t lane, int64_t after_ms,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_NEXT_DUE, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_NEXT_DUE, e);
 	int64_t due;
 
 	if (!stmt)
 		return -2;
-	queue_bind_int(q, stmt, 1, lane);
-	queue_bind_int(q, stmt, 2, after_ms);
-	return queue_number(q, stmt, -1, &due, e) < 0 ? -2 : due;
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, after_ms);
+	return db_number(&q->db, stmt, -1, &due, e) < 0 ? -2 : due;
 }
 
 int
 queue_load(struct queue *q, int64_t seq, struct queue_row *row,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_LOAD, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_LOAD, e);
 	int rc;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, seq);
-	rc = queue_step(q, stmt, e);
+	db_bind_int(&q->db, stmt, 1, seq);
+	rc = db_step(&q->db, stmt, e);
 	if (rc < 0)
 		return -1;
 	if (rc == SQLITE_ROW)
@@ -164,7 +164,7 @@ queue_load(struct queue *q, int64_t seq, struct queue_row *row,
 			.ordered = sqlite3_column_int(stmt, 3) != 0,
 			.text = copy_column(&q->text, stmt, 4),
 		};
-	queue_reset(stmt);
+	db_reset(stmt);
 	return rc == SQLITE_ROW;
 }
 
@@ -181,47 +181,47 @@ add_attempt(struct queue *q, const struct queue_record *r, struct error *e)
 {
 	const int64_t us[] = { r->duration_us, r->dns_us, r->connect_us,
 		r->tls_us, r->first_us };
-	sqlite3_stmt *stmt = queue_stmt(q, Q_ATTEMPT, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_ATTEMPT, e);
 	int i;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, r->seq);
-	queue_bind_int(q, stmt, 2, r->attempts);
-	queue_bind_int(q, stmt, 3, r->time_ms);
-	queue_bind_int(q, stmt, 4, (int64_t)r->outcome);
+	db_bind_int(&q->db, stmt, 1, r->seq);
+	db_bind_int(&q->db, stmt, 2, r->attempts);
+	db_bind_int(&q->db, stmt, 3, r->time_ms);
+	db_bind_int(&q->db, stmt, 4, (int64_t)r->outcome);
 	if (r->status)
-		queue_bind_int(q, stmt, 5, r->status);
+		db_bind_int(&q->db, stmt, 5, r->status);
 	else
 		(void)sqlite3_bind_null(stmt, 5);
-	queue_bind_text(q, stmt, 6, text_of(r->reason));
-	queue_bind_text(q, stmt, 7, r->error);
+	db_bind_text(&q->db, stmt, 6, text_of(r->reason));
+	db_bind_text(&q->db, stmt, 7, r->error);
 	for (i = 0; i < 5; i++)
 		if (us[i] >= 0)
-			queue_bind_int(q, stmt, 8 + i, us[i]);
+			db_bind_int(&q->db, stmt, 8 + i, us[i]);
 		else
 			(void)sqlite3_bind_null(stmt, 8 + i);
-	queue_bind_blob(q, stmt, 13, r->answer);
-	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+	db_bind_blob(&q->db, stmt, 13, r->answer);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 static int
 write_hour(struct queue *q, struct hour *h, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_HOUR, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_HOUR, e);
 	int i;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, h->lane);
-	queue_bind_int(q, stmt, 2, h->hour);
+	db_bind_int(&q->db, stmt, 1, h->lane);
+	db_bind_int(&q->db, stmt, 2, h->hour);
 	for (i = 0; i < 4; i++)
-		queue_bind_int(q, stmt, 3 + i, h->outcomes[i]);
-	queue_bind_int(q, stmt, 7, h->us);
+		db_bind_int(&q->db, stmt, 3 + i, h->outcomes[i]);
+	db_bind_int(&q->db, stmt, 7, h->us);
 	for (i = 0; i < HOUR_BUCKETS; i++)
-		queue_bind_int(q, stmt, 8 + i, h->buckets[i]);
+		db_bind_int(&q->db, stmt, 8 + i, h->buckets[i]);
 	h->lane = 0;
-	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 int
@@ -262,42 +262,42 @@ count(struct queue *q, const struct queue_record *r, struct error *e)
 static int
 retry(struct queue *q, const struct queue_record *r, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_RETRY, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_RETRY, e);
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, r->seq);
-	queue_bind_int(q, stmt, 2, r->due_ms);
-	queue_bind_int(q, stmt, 3, r->attempts);
-	return queue_run(q, stmt, e);
+	db_bind_int(&q->db, stmt, 1, r->seq);
+	db_bind_int(&q->db, stmt, 2, r->due_ms);
+	db_bind_int(&q->db, stmt, 3, r->attempts);
+	return db_run(&q->db, stmt, e);
 }
 
 static int
 run_on(struct queue *q, enum queue_statement which, int64_t n, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, which, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, n);
-	return queue_run(q, stmt, e);
+	db_bind_int(&q->db, stmt, 1, n);
+	return db_run(&q->db, stmt, e);
 }
 
 static int
 settle(struct queue *q, const struct queue_record *r, bool *released,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_SETTLE, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SETTLE, e);
 	int n;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, r->seq);
-	queue_bind_int(q, stmt, 2, (int64_t)r->outcome);
-	queue_bind_int(q, stmt, 3, r->attempts);
-	queue_bind_int(q, stmt, 4, r->time_ms);
-	queue_bind_text(q, stmt, 5, text_of(r->reason));
-	n = queue_run(q, stmt, e);
+	db_bind_int(&q->db, stmt, 1, r->seq);
+	db_bind_int(&q->db, stmt, 2, (int64_t)r->outcome);
+	db_bind_int(&q->db, stmt, 3, r->attempts);
+	db_bind_int(&q->db, stmt, 4, r->time_ms);
+	db_bind_text(&q->db, stmt, 5, text_of(r->reason));
+	n = db_run(&q->db, stmt, e);
 	if (n <= 0)
 		return n;
 	if (!r->keep && run_on(q, Q_DROP_PAYLOAD, r->seq, e) < 0)
@@ -332,47 +332,47 @@ queue_set_health(struct queue *q, int64_t lane, const struct health *h,
 	const int64_t numbers[] = { lane, (int64_t)h->state, h->failures,
 		h->pauses, h->failing_ms, h->since_ms, h->until_ms,
 		h->held_ms };
-	sqlite3_stmt *stmt = queue_stmt(q, Q_HEALTH, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_HEALTH, e);
 	int i;
 
 	if (!stmt)
 		return -1;
 	for (i = 0; i < 8; i++)
-		queue_bind_int(q, stmt, i + 1, numbers[i]);
-	queue_bind_text(q, stmt, 9, span_of(h->why));
-	if (queue_run(q, stmt, e) < 0)
+		db_bind_int(&q->db, stmt, i + 1, numbers[i]);
+	db_bind_text(&q->db, stmt, 9, span_of(h->why));
+	if (db_run(&q->db, stmt, e) < 0)
 		return -1;
 	if (!changed)
 		return 0;
-	stmt = queue_stmt(q, Q_CHANGE, e);
+	stmt = db_stmt(&q->db, Q_CHANGE, e);
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, lane);
-	queue_bind_int(q, stmt, 2, now_ms);
-	queue_bind_int(q, stmt, 3, (int64_t)h->state);
-	queue_bind_int(q, stmt, 4, h->until_ms);
-	queue_bind_text(q, stmt, 5, span_of(h->why));
-	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, now_ms);
+	db_bind_int(&q->db, stmt, 3, (int64_t)h->state);
+	db_bind_int(&q->db, stmt, 4, h->until_ms);
+	db_bind_text(&q->db, stmt, 5, span_of(h->why));
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 int
 queue_enable(struct queue *q, struct span webhook, int64_t now_ms,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_ENABLE, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_ENABLE, e);
 	const struct health fresh = { .since_ms = now_ms };
 	int64_t lane;
 
 	if (!stmt)
 		return -1;
-	queue_bind_text(q, stmt, 1, webhook);
-	queue_bind_int(q, stmt, 2, now_ms);
-	if (queue_number(q, stmt, 0, &lane, e) < 0)
+	db_bind_text(&q->db, stmt, 1, webhook);
+	db_bind_int(&q->db, stmt, 2, now_ms);
+	if (db_number(&q->db, stmt, 0, &lane, e) < 0)
 		return -1;
 	if (!lane)
 		return 0;
 	if (queue_set_health(q, lane, &fresh, true, now_ms, e) < 0 ||
-	    queue_run(q, queue_stmt(q, Q_CHANGED, e), e) < 0)
+	    db_run(&q->db, db_stmt(&q->db, Q_CHANGED, e), e) < 0)
 		return -1;
 	return 1;
 }

@@ -19,11 +19,11 @@ run_each(struct queue *q, enum queue_statement which, const int64_t *seqs,
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		stmt = queue_stmt(q, which, e);
+		stmt = db_stmt(&q->db, which, e);
 		if (!stmt)
 			return -1;
-		queue_bind_int(q, stmt, 1, seqs[i]);
-		if (queue_run(q, stmt, e) < 0)
+		db_bind_int(&q->db, stmt, 1, seqs[i]);
+		if (db_run(&q->db, stmt, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -54,25 +54,25 @@ finish(struct queue *q, const struct queue_prune *p, struct error *e)
 	if (run_each(q, Q_DELETE_CHANGES, &p->settled_ms, 1, e) < 0 ||
 	    run_each(q, Q_DELETE_HOURS, &p->settled_ms, 1, e) < 0)
 		return -1;
-	return queue_run(q, queue_stmt(q, Q_VACUUM, e), e) < 0 ? -1 : 0;
+	return db_run(&q->db, db_stmt(&q->db, Q_VACUUM, e), e) < 0 ? -1 : 0;
 }
 
 int
 queue_prune(struct queue *q, const struct queue_prune *p, int64_t *seq,
     int64_t *expired, size_t max, size_t *n_expired, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_WALK, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_WALK, e);
 	struct walk w = { .n_delete = 0 };
 	int rc = SQLITE_ROW, n = 0;
 
 	*n_expired = 0;
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, *seq);
-	queue_bind_int(q, stmt, 2, p->held_ms);
-	queue_bind_int(q, stmt, 3, WALK_ROWS);
+	db_bind_int(&q->db, stmt, 1, *seq);
+	db_bind_int(&q->db, stmt, 2, p->held_ms);
+	db_bind_int(&q->db, stmt, 3, WALK_ROWS);
 	while (*n_expired < max &&
-	    (rc = queue_step(q, stmt, e)) == SQLITE_ROW) {
+	    (rc = db_step(&q->db, stmt, e)) == SQLITE_ROW) {
 		bool settled = sqlite3_column_type(stmt, 1) == SQLITE_NULL;
 		int64_t at = sqlite3_column_int64(stmt, 3);
 
@@ -89,7 +89,7 @@ queue_prune(struct queue *q, const struct queue_prune *p, int64_t *seq,
 	}
 	if (rc < 0)
 		return -1;
-	queue_reset(stmt);
+	db_reset(stmt);
 	if (delete(q, &w, e) < 0)
 		return -1;
 	if (rc == SQLITE_ROW || n == WALK_ROWS)

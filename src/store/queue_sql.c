@@ -14,11 +14,6 @@
 #define ADD(column) column " = " column " + excluded." column
 
 const char *const queue_sql[Q_N] = {
-	[Q_BEGIN] = "BEGIN IMMEDIATE",
-	[Q_COMMIT] = "COMMIT",
-	[Q_ROLLBACK] = "ROLLBACK",
-	[Q_SYNC_FULL] = "PRAGMA synchronous = FULL",
-	[Q_SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
 	[Q_CHANGED] = "UPDATE meta SET changes = changes + 1",
 
 	[Q_LANE_OF_WEBHOOK] = "SELECT no FROM lane WHERE webhook = ?1",

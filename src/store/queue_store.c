@@ -36,15 +36,15 @@ static int
 add_lane(struct queue *q, const struct queue_call *c, int64_t *no,
     struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_ADD_LANE, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_ADD_LANE, e);
 
 	if (!stmt)
 		return -1;
-	queue_bind_text(q, stmt, 1, c->webhook ? c->lane : (struct span){ 0 });
-	queue_bind_text(q, stmt, 2, c->webhook ? (struct span){ 0 } : c->lane);
-	if (queue_run(q, stmt, e) < 0)
+	db_bind_text(&q->db, stmt, 1, c->webhook ? c->lane : (struct span){ 0 });
+	db_bind_text(&q->db, stmt, 2, c->webhook ? (struct span){ 0 } : c->lane);
+	if (db_run(&q->db, stmt, e) < 0)
 		return -1;
-	*no = sqlite3_last_insert_rowid(q->db);
+	*no = sqlite3_last_insert_rowid(q->db.sqlite);
 	return 0;
 }
 
@@ -56,12 +56,12 @@ lane_of(struct queue *q, const struct queue_call *c, int64_t *no,
 	sqlite3_stmt *stmt;
 
 	if (!slot->no) {
-		stmt = queue_stmt(q, c->webhook ? Q_LANE_OF_WEBHOOK :
+		stmt = db_stmt(&q->db, c->webhook ? Q_LANE_OF_WEBHOOK :
 		    Q_LANE_OF_ORIGIN, e);
 		if (!stmt)
 			return -1;
-		queue_bind_text(q, stmt, 1, c->lane);
-		if (queue_number(q, stmt, 0, &slot->no, e) < 0)
+		db_bind_text(&q->db, stmt, 1, c->lane);
+		if (db_number(&q->db, stmt, 0, &slot->no, e) < 0)
 			return -1;
 		if (!slot->no && add_lane(q, c, &slot->no, e) < 0)
 			return -1;
@@ -121,26 +121,26 @@ same_of(const struct queue_call *c, unsigned char same[SAME_BYTES])
 static int
 is_behind(struct queue *q, int64_t lane, int64_t turn, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_BEHIND, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_BEHIND, e);
 	int64_t found;
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, lane);
-	queue_bind_int(q, stmt, 2, turn);
-	return queue_number(q, stmt, 0, &found, e) < 0 ? -1 : found != 0;
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, turn);
+	return db_number(&q->db, stmt, 0, &found, e) < 0 ? -1 : found != 0;
 }
 
 static int
 put_payload(struct queue *q, struct span text, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_PUT_PAYLOAD, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_PUT_PAYLOAD, e);
 
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, sqlite3_last_insert_rowid(q->db));
-	queue_bind_blob(q, stmt, 2, text);
-	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+	db_bind_int(&q->db, stmt, 1, sqlite3_last_insert_rowid(q->db.sqlite));
+	db_bind_blob(&q->db, stmt, 2, text);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 /* 1: stored, 0: its key is there already. */
@@ -158,22 +158,22 @@ put(struct queue *q, const struct queue_call *c, struct span same,
 		turn = (int64_t)(hash(c->key) >> 1);
 		behind = is_behind(q, lane, turn, e);
 	}
-	stmt = behind < 0 ? NULL : queue_stmt(q, Q_PUT, e);
+	stmt = behind < 0 ? NULL : db_stmt(&q->db, Q_PUT, e);
 	if (!stmt)
 		return -1;
-	queue_bind_int(q, stmt, 1, lane);
-	queue_bind_int(q, stmt, 2, behind ? -1 : 0);
-	queue_bind_int(q, stmt, 3, now_ms);
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, behind ? -1 : 0);
+	db_bind_int(&q->db, stmt, 3, now_ms);
 	if (c->ordered)
-		queue_bind_int(q, stmt, 4, turn);
+		db_bind_int(&q->db, stmt, 4, turn);
 	else
 		(void)sqlite3_bind_null(stmt, 4);
-	queue_bind_int(q, stmt, 5, (int64_t)hash(c->body));
-	queue_bind_blob(q, stmt, 6, same);
-	queue_bind_text(q, stmt, 7, c->id);
-	queue_bind_text(q, stmt, 8, c->event);
-	queue_bind_text(q, stmt, 9, c->name);
-	n = queue_run(q, stmt, e);
+	db_bind_int(&q->db, stmt, 5, (int64_t)hash(c->body));
+	db_bind_blob(&q->db, stmt, 6, same);
+	db_bind_text(&q->db, stmt, 7, c->id);
+	db_bind_text(&q->db, stmt, 8, c->event);
+	db_bind_text(&q->db, stmt, 9, c->name);
+	n = db_run(&q->db, stmt, e);
 	if (n <= 0)
 		return n;
 	return put_payload(q, c->text, e) < 0 ? -1 : 1;
@@ -186,18 +186,18 @@ static int
 compare(struct queue *q, const struct queue_call *c, struct span same,
     int64_t settled_after_ms, enum queue_put *what, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_SAME, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SAME, e);
 	int rc, r;
 
 	if (!stmt)
 		return -1;
-	queue_bind_blob(q, stmt, 1, same);
-	rc = queue_step(q, stmt, e);
+	db_bind_blob(&q->db, stmt, 1, same);
+	rc = db_step(&q->db, stmt, e);
 	if (rc < 0)
 		return -1;
 	*what = sqlite3_column_int64(stmt, 1) == (int64_t)hash(c->body) ?
 	    QUEUE_DUPLICATE : QUEUE_CONFLICT;
-	if (!span_eq(queue_column(stmt, 0), c->id))
+	if (!span_eq(db_column(stmt, 0), c->id))
 		r = ANOTHER_ID;
 	else if (sqlite3_column_int64(stmt, 2) == OUTCOME_DEAD ||
 	    (sqlite3_column_int64(stmt, 2) &&
@@ -205,7 +205,7 @@ compare(struct queue *q, const struct queue_call *c, struct span same,
 		r = GONE;
 	else
 		r = REPEATS;
-	queue_reset(stmt);
+	db_reset(stmt);
 	return r;
 }
 
@@ -213,12 +213,12 @@ compare(struct queue *q, const struct queue_call *c, struct span same,
 static int
 forget(struct queue *q, struct span same, struct error *e)
 {
-	sqlite3_stmt *stmt = queue_stmt(q, Q_FORGET_SAME, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_FORGET_SAME, e);
 
 	if (!stmt)
 		return -1;
-	queue_bind_blob(q, stmt, 1, same);
-	return queue_run(q, stmt, e) < 0 ? -1 : 0;
+	db_bind_blob(&q->db, stmt, 1, same);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 int
