@@ -67,7 +67,9 @@ CMD_SHARED := $(filter-out $(PROGRAMS:%=src/cmd/%.c),$(wildcard src/cmd/*.c))
 ARCHIVES = $(MODULES:%=$(BUILD)/%.a)
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 
-all: $(PROGRAMS:%=$(BIN)/%)
+COMPLETIONS = .build/completion/evpipe.bash .build/completion/evpipe.zsh
+
+all: $(PROGRAMS:%=$(BIN)/%) $(COMPLETIONS)
 
 # One pass over the archives, top layer first: a module that calls upwards
 # does not link.
@@ -109,6 +111,15 @@ $(BUILD)/%.o: %.c | $(BUILD)/libraries
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CFLAGS) $(CFLAGS) $(EV_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Made of the manual pages' options and commands.
+.build/completion/table: $(wildcard man/*.1) src/completion/page.awk
+	@mkdir -p $(@D)
+	@awk -f src/completion/page.awk $(filter %.1,$^) >$@.new && mv $@.new $@
+
+$(COMPLETIONS): .build/completion/%: .build/completion/table \
+		src/completion/fill.awk src/completion/%
+	@awk -f $(word 2,$^) $< $(word 3,$^) >$@.new && mv $@.new $@
 
 demo: all
 	@bash examples/demo.sh $(abspath $(BIN))
@@ -152,10 +163,18 @@ install: all
 	$(INSTALL) -m 644 $(CATALOG) $(DATA)/evpipe/catalog
 	for m in $(MAN); do d=$(DATA)/man/man$${m##*.}; \
 		$(INSTALL) -d $$d && $(INSTALL) -m 644 $$m $$d || exit 1; done
+	$(INSTALL) -d $(DATA)/bash-completion/completions \
+		$(DATA)/zsh/site-functions
+	for p in $(PROGRAMS); do $(INSTALL) -m 644 .build/completion/evpipe.bash \
+		$(DATA)/bash-completion/completions/$$p || exit 1; done
+	$(INSTALL) -m 644 .build/completion/evpipe.zsh \
+		$(DATA)/zsh/site-functions/_evpipe
 
 uninstall:
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/bin/%)
 	rm -f $(foreach m,$(MAN),$(DATA)/man/man$(subst .,,$(suffix $(m)))/$(notdir $(m)))
+	rm -f $(PROGRAMS:%=$(DATA)/bash-completion/completions/%)
+	rm -f $(DATA)/zsh/site-functions/_evpipe
 	rm -f $(CATALOG:examples/%=$(DATA)/evpipe/%)
 	rmdir $(DATA)/evpipe/catalog $(DATA)/evpipe 2>/dev/null || :
 

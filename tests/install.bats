@@ -23,6 +23,7 @@ files() {
 	{
 		for p in "${PROGRAMS[@]}"; do
 			echo "755 bin/$p"
+			echo "644 share/bash-completion/completions/$p"
 		done
 		for f in "$REPO"/examples/catalog/*; do
 			echo "644 share/evpipe/catalog/${f##*/}"
@@ -30,6 +31,7 @@ files() {
 		for f in "$REPO"/man/*.[1-8]; do
 			echo "644 share/man/man${f##*.}/${f##*/}"
 		done
+		echo "644 share/zsh/site-functions/_evpipe"
 	} | LC_ALL=C sort -k 2 >want
 	(cd "$D/usr/local" && files) | same want /dev/stdin
 	[ -z "$(find "$D/usr" -type d ! -perm 755)" ]

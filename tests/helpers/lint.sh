@@ -20,7 +20,7 @@ report() {
 }
 
 echo "shellcheck"
-mapfile -t scripts < <(find .ci tests examples -type f \
+mapfile -t scripts < <(find .ci tests examples src -type f \
 	\( -name '*.sh' -o -name '*.bash' -o -name '*.bats' -o -path '.ci/*' \) |
 	sort)
 shellcheck -x -S warning -e SC2030,SC2031,SC2034,SC2069,SC2154 "${scripts[@]}" ||
