@@ -195,3 +195,171 @@ ev_map() {
 	END
 	same want "$OUT"
 }
+
+# run_away PROGRAM: it runs where the payload is "run"; the rest is mapped.
+run_away() {
+	map_of "if .payload == \"run\" then ($1) else {name:\"out\",payload:{of:.payload}} end"
+	printf '%s\n' '{"name":"in","payload":1}' '{"name":"out","payload":{"of":2}}' \
+		'{"name":"in","payload":"run"}' '{"name":"in","payload":4}' \
+		'{"name":"out","payload":{"of":5}}' >in
+	rm -f rejects
+}
+
+@test "a runaway map costs one event, not the stream; order is kept" {
+	for program in 'def f: f; f' 'last(repeat(1))' '[range(1e9)]' \
+		'reduce range(1e9) as $i (0; . + $i)' 'until(false; .)'; do
+		run_away "$program"
+		ev_map --timeout 100ms in
+		want_code 1
+		test "$(jq -c .payload.of "$OUT" | xargs)" = "1 2 4 5"
+		test "$(jq -r '[.line, .reason] | @tsv' rejects)" = "3	map-timeout"
+		grep -q 'line 3: map-timeout: map in.jq took more than 100 ms of processor time$' "$ERR"
+	done
+}
+
+@test "a map that eats memory or breaks libjq costs one event" {
+	[ -z "$EV_SAN" ] || skip "sanitizers have their own bounds"
+	# Doubled each time; deeper than libjq's stack, than the process's.
+	for program in 'def f: . + . | f; "x" | f' 'def f: 1 + f; f' \
+		'reduce range(1e6) as $i (null; [.])'; do
+		run_away "$program"
+		ev_map --timeout 30 in
+		want_code 1
+		test "$(jq -c .payload.of "$OUT" | xargs)" = "1 2 4 5"
+		test "$(jq -r '[.line, .reason] | @tsv' rejects)" = "3	map-failed"
+		run ! grep -q core "$ERR"
+	done
+	test "$(wc -l <"$ERR")" -eq 1
+}
+
+@test "many runaways in a row: each is one reject, the rest is mapped" {
+	map_of 'if .payload % 10 == 3 then def f: f; f else {name:"out",payload:{of:.payload}} end'
+	for n in {1..40}; do
+		echo "{\"name\":\"in\",\"payload\":$n}"
+	done >in
+	ev_map --timeout 30ms in
+	want_code 1
+	jq .payload.of "$OUT" >got
+	seq 40 | grep -v '3$' >want
+	same want got
+	jq -r 'select(.reason == "map-timeout").line' rejects >got
+	seq 40 | grep '3$' >want
+	same want got
+}
+
+@test "--timeout: however short, an event is mapped or rejected" {
+	map_of '{name:"out",payload:{of:.payload,n:[range(20000)]|length}}'
+	for n in {1..20}; do
+		echo "{\"name\":\"in\",\"payload\":$n}"
+	done >in
+	ev_map --timeout 1ms in
+	test "$CODE" -le 1
+	{
+		jq .payload.of "$OUT"
+		if [ -e rejects ]; then
+			jq 'select(.reason == "map-timeout") | .line' rejects
+		fi
+	} | sort -n >got
+	seq 20 >want
+	same want got
+	for bad in 0 -1 2h x ''; do
+		ev_map --timeout "$bad" in
+		want_code 2
+		grep -q -- --timeout "$ERR"
+	done
+}
+
+# The worker of the ev-map with this id.
+worker_of() {
+	pgrep -P "$1"
+}
+
+@test "a worker: started when needed, without descriptors; killed, it costs nothing" {
+	map_of '{name:"out",payload:{of:.payload}}'
+	mkfifo fifo
+	ev-map -c catalog -w webhooks.json -r rejects <fifo >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	exec 5>fifo
+	echo '{"name":"out","payload":{"of":0}}' >&5
+	wait_until grep -q '"of":0' out
+	run ! worker_of "$pid"
+	for n in 1 2 3; do
+		echo "{\"name\":\"in\",\"payload\":$n}" >&5
+		wait_until grep -q "\"of\":$n" out
+		worker=$(worker_of "$pid")
+		# Three are /dev/null, or stderr where a sanitizer reports; a socket.
+		test "$(find "/proc/$worker/fd" -type l | wc -l)" -eq 4
+		test "$(readlink "/proc/$worker/fd/1")" = /dev/null
+		kill -9 "$worker"
+	done
+	exec 5>&-
+	wait "$pid"
+	test "$(wc -l <out)" -eq 4
+	run ! test -s err
+	run ! test -s rejects
+}
+
+@test "a worker in a circle dies with its program" {
+	map_of 'def f: f; f'
+	mkfifo fifo
+	ev-map --timeout 1h -c catalog -w webhooks.json <fifo >out 2>err 3>&- 4>&- &
+	pid=$!
+	disown "$pid"
+	EV_STARTED+=("$pid")
+	exec 5>fifo
+	echo '{"name":"in"}' >&5
+	wait_until worker_of "$pid"
+	worker=$(worker_of "$pid")
+	EV_STARTED+=("$worker")
+	kill -9 "$pid"
+	wait_until gone "$worker"
+	exec 5>&-
+}
+
+@test "mapped and public events keep their order, over many reads" {
+	map_of '.payload as $p | range($p % 3) | {name:"out",payload:{of:$p}}'
+	awk 'BEGIN { for (i = 0; i < 30000; i++)
+		if (i % 7 == 0) printf "{\"name\":\"in\",\"payload\":%d}\n", i
+		else printf "{\"name\":\"out\",\"payload\":{\"of\":%d}}\n", i }' >in
+	awk 'BEGIN { for (i = 0; i < 30000; i++)
+		for (k = 0; k < (i % 7 == 0 ? i % 3 : 1); k++) print i }' >want
+	ev_map in
+	want_code 0
+	sed 's/.*"of":\([0-9]*\).*/\1/' "$OUT" >got
+	same want got
+}
+
+@test "a line of some MB goes through a map" {
+	map_of '{name:"out",payload:{of:(.payload|length)}}'
+	{
+		printf '{"name":"in","payload":"'
+		head -c 3000000 /dev/zero | tr '\0' x
+		echo '"}'
+		echo '{"name":"in","payload":"ab"}'
+	} >in
+	ev_map in
+	want_code 0
+	test "$(jq .payload.of "$OUT" | xargs)" = "3000000 2"
+}
+
+@test "a barrier comes behind what its predecessors are mapped to" {
+	map_of '{name:"out",payload:{of:.payload}}'
+	{
+		echo '{"barrier":"s.0"}'
+		for n in {1..300}; do
+			echo "{\"name\":\"in\",\"payload\":$n}"
+			echo "{\"barrier\":\"s.$n\"}"
+		done
+	} >in
+	ev_map in
+	want_code 0
+	jq -r 'if .barrier then .barrier else .payload.of end' "$OUT" >got
+	{
+		echo s.0
+		for n in {1..300}; do
+			printf '%s\ns.%s\n' "$n" "$n"
+		done
+	} >want
+	same want got
+}

@@ -67,3 +67,245 @@ setup() {
 	wait $!
 	run ! test -s err
 }
+
+# hooks JSON…: a registry of these, each subscribed to "note", of catalog/.
+hooks() {
+	mkdir -p catalog
+	echo '{"name":"note","public":true,"payload":true}' >catalog/note.json
+	local i=0 hook
+	for hook; do
+		i=$((i + 1))
+		jq -c --arg id "w$i" '{id: $id, url: "http://\($id).example/",
+			subscriptions: ["note"]} + .' <<<"$hook"
+	done | jq -cs . >w.new
+	mv w.new w.json
+}
+
+route() {
+	run_prog ev-route -c catalog -w w.json -r rejects "$@"
+}
+
+# Who is called for each event, a line each: "1 w1", of payload.n and webhook.
+called() {
+	jq -r '"\(.event) \(.webhook)"' "$OUT"
+}
+
+@test "filter: the first output decides; false, null and none mean no" {
+	hooks '{"filter":"true"}' '{"filter":"false"}' '{"filter":"null"}' \
+		'{"filter":"empty"}' '{"filter":"0"}' '{"filter":"\"\""}' \
+		'{"filter":"false,true"}' '{"filter":"true,error"}' \
+		'{"filter":"select(.payload.n == 1)"}' '{}' \
+		'{"filter":"[.name, .id, .time, .payload.n, .x] == [\"note\", \"e\", \"2026-01-01T00:00:00Z\", 1, [2]]"}'
+	echo '{"name":"note","id":"e","time":"2026-01-01T00:00:00Z","payload":{"n":1},"x":[2]}' >in
+	route in
+	want_code 0
+	test "$(called | cut -d' ' -f2 | xargs)" = "w1 w5 w6 w8 w9 w10 w11"
+	# What a filter does not ask for is as ever.
+	jq -c .body "$OUT" | sort -u >got
+	echo '{"name":"note","payload":{"n":1}}' >want
+	same want got
+}
+
+@test "transform: a body, or headers and body; none: no call" {
+	hooks '{"transform":".payload.n"}' '{"transform":"null"}' \
+		'{"transform":"empty"}' '{"transform":"{body:{a:1}}"}' \
+		'{"transform":"{headers:{\"X-N\":\"v\",B:\"2\"},body:[1]}","headers":{"A":"1"}}' \
+		'{"transform":"{headers:{\"X-N\":\"v\"},body:\"s\"}"}' \
+		'{"transform":"{headers:{},body:false}","headers":{"A":"1"}}' \
+		'{"transform":"{headers:{a:1}}"}' '{"transform":"{body:1,other:2}"}' \
+		'{"filter":"false","transform":"error"}' \
+		'{"filter":".payload","transform":"\"a\\nb\""}'
+	echo '{"name":"note","id":"e","payload":{"n":1}}' >in
+	route in
+	want_code 0
+	jq -c '[.webhook, .headers, .body]' "$OUT" >got
+	cat >want <<-'END'
+	["w1",{},1]
+	["w2",{},null]
+	["w4",{},{"a":1}]
+	["w5",{"A":"1","X-N":"v","B":"2"},[1]]
+	["w6",{"X-N":"v"},"s"]
+	["w7",{"A":"1"},false]
+	["w8",{},{"headers":{"a":1}}]
+	["w9",{},{"body":1,"other":2}]
+	["w11",{},"a\nb"]
+	END
+	same want got
+	test "$(jq -c '[.id != null, .event, .name] | unique' "$OUT" | sort -u)" = '[true,"e","note"]'
+}
+
+@test "one that fails is a reject that names the webhook; the others are called" {
+	hooks '{}' '{"filter":".payload | error"}' '{"filter":"((("}' \
+		'{"transform":".payload + 1"}' '{"transform":"1,2"}' '{"transform":"nope"}' \
+		'{"transform":"{headers:1,body:1}"}' '{"transform":"{headers:{a:1},body:1}"}' \
+		'{"transform":"{headers:{a:\"\"},body:1}"}' \
+		'{"transform":"{headers:{(.payload.s):\"b\"},body:1}"}' \
+		'{"transform":"{headers:{a:\"b\\nc\"},body:1}"}' \
+		'{"transform":"{headers:{\"Content-Length\":\"1\"},body:1}"}' \
+		'{"transform":"{headers:{\"Webhook-Id\":\"1\"},body:1}"}' \
+		'{"transform":"{headers:{\"x-a\":\"1\"},body:1}","headers":{"X-A":"2"}}' \
+		'{"filter":"halt"}' '{"filter":"$webhooks"}' '{}'
+	echo '{"name":"note","id":"e","payload":{"s":"private secret"}}' >in
+	route in
+	want_code 1
+	test "$(called | xargs)" = "e w1 e w17"
+	jq -r '[(.error | capture("^webhook .(?<w>w[0-9]+).: ").w), .reason] | @tsv' rejects >got
+	cat >want <<-'END'
+	w2	filter-failed
+	w3	invalid-filter
+	w4	transform-failed
+	w5	invalid-transform
+	w6	invalid-transform
+	w7	invalid-transform
+	w8	invalid-transform
+	w9	invalid-transform
+	w10	invalid-transform
+	w11	invalid-transform
+	w12	invalid-transform
+	w13	invalid-transform
+	w14	invalid-transform
+	w15	filter-failed
+	w16	invalid-filter
+	END
+	same want got
+	run ! grep -q private "$ERR"
+	jq -r .input rejects | sort -u >got
+	same in got
+}
+
+@test "a runaway filter or transform: the others are called, in order" {
+	hooks '{}' '{"filter":"def f: f; f"}' '{"transform":".payload.n"}' \
+		'{"transform":"if .payload.n == 2 then last(repeat(1)) else 0 end"}' \
+		'{"filter":"true","transform":"until(false; .)"}' '{}'
+	for n in 1 2 3; do
+		echo "{\"name\":\"note\",\"id\":\"$n\",\"payload\":{\"n\":$n}}"
+	done >in
+	route --timeout 100ms in
+	want_code 1
+	test "$(called | xargs)" = "1 w1 1 w3 1 w4 1 w6 2 w1 2 w3 2 w6 3 w1 3 w3 3 w4 3 w6"
+	test "$(jq -r '[.line, .reason, .error[9:11]] | @tsv' rejects | tr '\t' ' ' | xargs)" = \
+		"1 filter-timeout w2 1 transform-timeout w5 2 filter-timeout w2 2 transform-timeout w4 2 transform-timeout w5 3 filter-timeout w2 3 transform-timeout w5"
+	grep -q "webhook 'w5': its filter or transform took more than 100 ms of processor time" "$ERR"
+}
+
+@test "a filter that eats memory, a worker that is killed" {
+	[ -z "$EV_SAN" ] || skip "sanitizers have their own bounds"
+	hooks '{"filter":"if .payload == 2 then \"x\" | def f: . + . | f; f else . end"}' '{}'
+	mkfifo fifo
+	ev-route --timeout 30 -c catalog -w w.json -r rejects <fifo >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	exec 5>fifo
+	for n in 1 2 3; do
+		echo "{\"name\":\"note\",\"id\":\"$n\",\"payload\":$n}" >&5
+		wait_until grep -q "\"event\":\"$n\".*w2\|w2.*\"event\":\"$n\"" out
+		kill -9 "$(pgrep -P "$pid")" || test "$n" -eq 2
+	done
+	exec 5>&-
+	wait "$pid" || test $? -eq 1
+	OUT=out
+	test "$(called | xargs)" = "1 w1 1 w2 2 w2 3 w1 3 w2"
+	test "$(jq -r .reason rejects)" = filter-failed
+}
+
+@test "a thousand webhooks share three filters; lines that ask nobody keep their place" {
+	hooks '{}'
+	jq -c '[range(1000) | {id: "w\(.)", url: "http://\(.).example/",
+		subscriptions: ["note"], filter: ".payload.n % 3 == \(. % 3)",
+		attributes: {k: (if . < 900 then "a" else "b" end)}}]
+		+ [{id: "plain", url: "http://p.example/", subscriptions: ["note"],
+		attributes: {k: "c"}}]' -n >w.json
+	for n in {1..40}; do
+		echo "{\"name\":\"note\",\"id\":\"$n\",\"payload\":{\"n\":$n,\"k\":\"$([ $((n % 4)) -eq 0 ] && echo c || echo b)\"}}"
+	done >in
+	route in
+	want_code 0
+	called >got
+	for n in {1..40}; do
+		if [ $((n % 4)) -eq 0 ]; then
+			echo "$n plain"
+		else
+			for ((w = 900; w < 1000; w++)); do
+				[ $((n % 3)) -ne $((w % 3)) ] || echo "$n w$w"
+			done
+		fi
+	done >want
+	same want got
+}
+
+@test "an event with more to ask than is held on the way" {
+	hooks '{"filter":"true"}' '{}' '{"filter":"(.payload|length) > 5"}' \
+		'{"transform":".payload|length"}'
+	{
+		echo '{"name":"note","id":"1","payload":"small"}'
+		printf '{"name":"note","id":"2","payload":"'
+		head -c 300000 /dev/zero | tr '\0' x
+		echo '"}'
+		echo '{"name":"note","id":"3","payload":"small"}'
+	} >in
+	route in
+	want_code 0
+	test "$(called | xargs)" = "1 w1 1 w2 1 w4 2 w1 2 w2 2 w3 2 w4 3 w1 3 w2 3 w4"
+	test "$(jq 'select(.webhook == "w4").body' "$OUT" | xargs)" = "5 300000 5"
+}
+
+@test "numbers stay as they came, but in what a transform writes" {
+	hooks '{"filter":".payload.n > 1"}' '{"transform":".payload"}'
+	echo '{"name":"note","payload":{"n":12345678901234567890,"f":1.10}}' >in
+	route in
+	want_code 0
+	jq -r .webhook "$OUT" | xargs | grep -qx 'w1 w2'
+	grep -q '"webhook":"w1".*"n":12345678901234567890,"f":1.10' "$OUT"
+	grep -q '"webhook":"w2".*"f":1.1}' "$OUT"
+}
+
+@test "programs of a registry that changed are the new ones, for lines after" {
+	hooks '{"filter":".payload.n == 1"}' '{"transform":"1"}'
+	mkfifo fifo
+	ev-route -c catalog -w w.json <fifo >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	exec 5>fifo
+	echo '{"name":"note","id":"1","payload":{"n":1}}' >&5
+	wait_until grep -q w2 out
+	hooks '{"filter":".payload.n == 2"}' '{"transform":"2"}'
+	routed() {
+		echo '{"name":"note","id":"2","payload":{"n":2}}' >&5
+		grep -q '"webhook":"w1".*"n":2' out
+	}
+	wait_until routed
+	exec 5>&-
+	wait "$pid"
+	grep -q '"webhook":"w2".*"body":2}' out
+	run ! test -s err
+}
+
+@test "hook-admin takes programs that compile, shows them, and check names the rest" {
+	hooks '{}'
+	hook-admin -w r.db add --id a --url http://a.example/ --subscribe note \
+		--filter '.payload.n > 1' --transform '{body: .payload}'
+	for option in --filter --transform; do
+		run_prog hook-admin -w r.db set a $option '((('
+		want_code 2
+		grep -q "webhook 'a': ${option#--}: syntax error" "$ERR"
+		run_prog hook-admin -w r.db add --url http://b.example/ --subscribe note \
+			$option 'nope'
+		want_code 2
+		grep -q 'nope/0 is not defined' "$ERR"
+	done
+	run_prog hook-admin -w r.db list
+	want_code 0
+	test "$(jq -c '[.filter, .transform]' "$OUT")" = '[".payload.n > 1","{body: .payload}"]'
+	run_prog hook-admin -w r.db set a --filter '' --transform .name
+	want_code 0
+	run_prog hook-admin -w r.db list
+	test "$(jq -c '[.filter, .transform]' "$OUT")" = '[null,".name"]'
+	hooks '{}' '{"filter":"((("}' '{"disabled":true,"transform":"nope"}' '{"filter":".a"}'
+	run_prog hook-admin -c catalog -w w.json check
+	want_code 2
+	test "$(grep -c "w.json: webhook 'w[23]': " "$ERR")" -eq 2
+	test "$(wc -l <"$ERR")" -eq 2
+	echo 'def secret: 1;' >.jq
+	HOME=$PWD run_prog hook-admin -w r.db set a --filter 'secret'
+	want_code 2
+}

@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "event/jq.h"
 #include "event/map.h"
+#include "event/transform.h"
 #include "json/write.h"
 
 /* libjq reads the environment itself: $ENV, and HOME for ~/.jq. */
@@ -268,7 +269,7 @@ bind_webhooks(struct check *c)
 	struct webhooks sample = { 0 };
 	struct buf text = { 0 }, reasons = { 0 };
 
-	c->map = map_new(&c->catalog);
+	c->map = map_new(&c->catalog, WORKER_LIMIT_MS);
 	if (c->has_registry && c->registry.webhooks.n) {
 		map_bind(c->map, &c->registry.webhooks);
 		return;
@@ -279,6 +280,18 @@ bind_webhooks(struct check *c)
 	webhooks_clear(&sample);
 	buf_clear(&text);
 	buf_clear(&reasons);
+}
+
+static void
+check_mapping(struct check *c, const struct catalog_event *ev, unsigned number)
+{
+	struct span line;
+
+	map_send(c->map, buf_bytes(&c->line));
+	if (map_receive(c->map, &line, &c->out, &c->fault) != MAP_DONE)
+		say_fault(c, ev->file, "example %u: %s%s%s", number,
+		    buf_str(&c->fault.error), c->fault.detail.len ? ": " : "",
+		    buf_str(&c->fault.detail));
 }
 
 static void
@@ -297,11 +310,8 @@ check_example(struct check *c, const struct catalog_event *ev, unsigned number,
 		    buf_str(&c->fault.error));
 	else if (entry != ev)
 		say_fault(c, ev->file, "example %u: of another event", number);
-	else if (!ev->public && map_event(c->map, &c->event, ev, &c->out,
-	    &c->fault) < 0)
-		say_fault(c, ev->file, "example %u: %s%s%s", number,
-		    buf_str(&c->fault.error), c->fault.detail.len ? ": " : "",
-		    buf_str(&c->fault.detail));
+	else if (!ev->public)
+		check_mapping(c, ev, number);
 }
 
 static void
@@ -442,8 +452,15 @@ static void
 check_registry(struct check *c)
 {
 	const struct webhooks *all = &c->registry.webhooks;
+	struct buf reasons = { 0 };
 	size_t i;
 
+	if (transforms_check(all, &reasons) != 0) {
+		admin_say(c->admin, DIAG_ERROR, c->admin->registry_path,
+		    buf_bytes(&reasons));
+		c->admin->stage.code = EX_SETUP;
+	}
+	buf_clear(&reasons);
 	if (!c->registry.once) /* a pipe was read already */
 		warn_unknown_members(c);
 	for (i = 0; i < all->n; i++) {

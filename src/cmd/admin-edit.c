@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/num.h"
 #include "cmd/admin.h"
+#include "event/transform.h"
 #include "net/url.h"
 
 enum { BUSY_MS = 5000, READ_BYTES = 64 * 1024 };
@@ -288,6 +289,12 @@ apply(struct draft *d, const struct admin_change *c)
 	case ADMIN_RETRY:
 		set_retry(d, c->text);
 		break;
+	case ADMIN_FILTER:
+		w->filter = span_of(c->text);
+		break;
+	case ADMIN_TRANSFORM:
+		w->transform = span_of(c->text);
+		break;
 	default:
 		w->disabled = true;
 	}
@@ -346,7 +353,8 @@ draft_finish(struct draft *d, struct webhooks *list)
 	if (json_read(&json, buf_str(&text), text.len, &e) != 0)
 		stage_die(&a->stage, EX_SETUP, "an option is not UTF-8");
 	if (webhooks_add(list, &json, 0, &reasons) != 0 ||
-	    webhooks_finish(list, &reasons) != 0)
+	    webhooks_finish(list, &reasons) != 0 ||
+	    transforms_check(list, &reasons) != 0)
 		die_bad(a, a->command, &reasons);
 	json_clear(&json);
 	buf_clear(&text);
@@ -435,7 +443,8 @@ read_webhooks(struct admin *a, const char *path, struct webhooks *list)
 		registry_store_close(s);
 	}
 	wrap_objects(&text);
-	if (webhooks_read(list, buf_bytes(&text), &reasons) != 0)
+	if (webhooks_read(list, buf_bytes(&text), &reasons) != 0 ||
+	    transforms_check(list, &reasons) != 0)
 		die_bad(a, what, &reasons);
 	admin_warn_unknown(a, what, buf_bytes(&text));
 	buf_clear(&text);

@@ -259,6 +259,10 @@ put_settings(struct out *out, const struct webhook *w)
 	if (w->retry)
 		put_line(out, "retry", SPAN(""), w->retry == RETRY_NETWORK ?
 		    SPAN("network") : SPAN("failures"));
+	if (w->filter.len)
+		put_line(out, "filter", SPAN(""), w->filter);
+	if (w->transform.len)
+		put_line(out, "transform", SPAN(""), w->transform);
 	buf_clear(&b);
 }
 

@@ -6,60 +6,90 @@
 
 #include "cmd/config.h"
 #include "cmd/option.h"
+#include "cmd/pipeline.h"
 #include "cmd/source.h"
 #include "event/map.h"
 
 static const char usage[] =
-    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES] [-r FILE] [-w FILE]\n"
-    "              [FILE ...]\n";
+    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES] [-r FILE]\n"
+    "              [--timeout DURATION] [-w FILE] [FILE ...]\n";
+
+enum { OPT_TIMEOUT = OPT_OWN };
 
 static const struct option options[] = {
 	{ "catalog", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
 	{ "rejects", required_argument, NULL, 'r' },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "webhooks", required_argument, NULL, 'w' },
 	{ 0 },
 };
 
-/* libjq reads the environment itself: $ENV, and HOME for ~/.jq. */
-extern char **environ;
-
 struct mapper {
 	struct config config;
 	struct map *map;
+	int64_t timeout_ms;
+	struct pipeline pipeline;
 	struct event event;
-	struct fault fault;
+	struct fault fault, late; /* of the line at hand; of one settled */
 };
+
+static void
+settle(struct stage *s, void *ctx, unsigned n)
+{
+	struct mapper *m = ctx;
+	struct fault *f = &m->late;
+
+	(void)n;
+	switch (map_receive(m->map, &s->input, &s->out.buf, f)) {
+	case MAP_DONE:
+		break;
+	case MAP_REJECT:
+		stage_reject(s, f->reason, buf_bytes(&f->error),
+		    buf_bytes(&f->detail));
+		break;
+	case MAP_BROKEN:
+		stage_die(s, EX_SETUP, "%s", buf_str(&f->error));
+	case MAP_FAILED:
+		stage_die(s, EX_SYSTEM, "%s", buf_str(&f->error));
+	}
+}
+
+static void
+drain(struct stage *s, void *ctx)
+{
+	struct mapper *m = ctx;
+
+	pipeline_drain(&m->pipeline, s);
+}
 
 static void
 each_event(struct stage *s, void *ctx)
 {
 	struct mapper *m = ctx;
 	const struct catalog_event *entry = NULL;
-	int r = -1;
 
+	pipeline_make_room(&m->pipeline, s);
 	if (event_read(&m->event, s->input, &m->fault) == 0)
 		entry = event_check(&m->event, &m->config.catalog, &m->fault);
-	if (entry && entry->public) {
-		(void)out_line(&s->out, m->event.text);
-		return;
-	}
-	if (entry) {
-		if (config_check(&m->config, s))
-			map_bind(m->map, &m->config.registry.webhooks);
-		r = map_event(m->map, &m->event, entry, &s->out.buf,
-		    &m->fault);
-	}
-	if (r == -2)
-		stage_die(s, EX_SETUP, "%s", buf_str(&m->fault.error));
-	if (r < 0)
+	if (!entry) {
+		drain(s, m);
 		stage_reject(s, m->fault.reason, buf_bytes(&m->fault.error),
 		    buf_bytes(&m->fault.detail));
-	else if (s->out.buf.len >= OUT_BYTES)
-		(void)out_flush(&s->out);
+	} else if (entry->public) {
+		buf_span(pipeline_out(&m->pipeline, s), m->event.text);
+		pipeline_end_line(&m->pipeline, s);
+	} else {
+		if (config_check(&m->config, s)) {
+			drain(s, m);
+			map_bind(m->map, &m->config.registry.webhooks);
+		}
+		map_send(m->map, s->input);
+		pipeline_sent(&m->pipeline, s, 1, s->input.len);
+	}
 }
 
 static void
@@ -71,6 +101,10 @@ read_options(struct stage *s, struct mapper *m, int argc, char **argv)
 		if (stage_option(s, c, optarg) ||
 		    config_option(&m->config, c, optarg))
 			continue;
+		if (c == OPT_TIMEOUT) {
+			m->timeout_ms = pipeline_timeout(s, optarg);
+			continue;
+		}
 		if (c == 'h')
 			stage_help(usage);
 		if (c == 'V')
@@ -82,22 +116,24 @@ read_options(struct stage *s, struct mapper *m, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	static char *no_environment[] = { NULL };
-	struct mapper m = { 0 };
+	struct mapper m = { .timeout_ms = WORKER_LIMIT_MS };
 	struct stage s;
 
 	stage_init(&s, "ev-map", STAGE_CALL_MAX_LINE);
 	read_options(&s, &m, argc, argv);
 	config_open(&m.config, &s);
 	stage_open(&s);
-	environ = no_environment;
 	event_init(&m.event);
-	m.map = map_new(&m.config.catalog);
+	pipeline_init(&m.pipeline, settle, &m);
+	m.map = map_new(&m.config.catalog, m.timeout_ms);
 	map_bind(m.map, &m.config.registry.webhooks);
+	s.drain = drain;
 	source_run(&s, argv + optind, each_event, &m);
 	map_free(m.map);
+	pipeline_clear(&m.pipeline);
 	event_clear(&m.event);
 	fault_clear(&m.fault);
+	fault_clear(&m.late);
 	config_close(&m.config);
 	return stage_close(&s);
 }

@@ -137,6 +137,29 @@ source_take(struct source *in, struct stage *s)
 	return SOURCE_END;
 }
 
+static void
+drain(struct stage *s, void *ctx)
+{
+	if (s->drain)
+		s->drain(s, ctx);
+}
+
+/* What there is goes out before a read would block. */
+static void
+wait_and_fill(struct source *in, struct stage *s, void *ctx)
+{
+	struct pollfd pfd = { source_fd(in), POLLIN, 0 };
+
+	if (poll(&pfd, 1, 0) <= 0) {
+		drain(s, ctx);
+		if (out_flush(&s->out) < 0)
+			return;
+		/* For a stdin that somebody made non-blocking. */
+		(void)poll(&pfd, 1, -1);
+	}
+	source_fill(in, s);
+}
+
 void
 source_run(struct stage *s, char **operands,
     void (*each)(struct stage *, void *), void *ctx)
@@ -148,19 +171,18 @@ source_run(struct stage *s, char **operands,
 	source_open(&in, operands);
 	while ((status = source_take(&in, s)) != SOURCE_END) {
 		if (status == SOURCE_LINE && barrier_is(s->input)) {
+			drain(s, ctx);
 			barrier_pass(&barriers, s);
 		} else if (status == SOURCE_LINE) {
 			each(s, ctx);
-		} else if (out_flush(&s->out) == 0) {
-			/* For a stdin that somebody made non-blocking. */
-			struct pollfd pfd = { source_fd(&in), POLLIN, 0 };
-
-			(void)poll(&pfd, 1, -1);
-			source_fill(&in, s);
+		} else {
+			wait_and_fill(&in, s, ctx);
 		}
 		if (s->out.error)
 			break;
 	}
+	if (status == SOURCE_END)
+		drain(s, ctx);
 	source_close(&in);
 	s->diag.file = NULL;
 	s->diag.line = 0;

@@ -51,7 +51,8 @@ void source_fill(struct source *, struct stage *);
 /*
  * A filter's loop: each is called for every line that is not blank, with the
  * line in stage->input and BUF_PAD bytes readable behind it, but for barriers,
- * which are passed on; stdout is flushed before a read would block. A reader of
+ * which are passed on; stdout is flushed before a read would block; both after
+ * stage->drain, if there is one. A reader of
  * stdout that is gone ends it quietly.
  */
 void source_run(struct stage *, char **operands,

@@ -27,6 +27,8 @@ struct stage {
 	enum exitcode code;      /* the worst so far */
 	struct span input;       /* the line being worked on */
 	uint64_t input_bytes;    /* of an oversize line; else 0 */
+	/* Finish the lines that are still on their way; or NULL. */
+	void (*drain)(struct stage *, void *ctx);
 };
 
 /* getopt_long values of the long options that have no letter; others follow. */

@@ -227,9 +227,10 @@ jq_program_free(struct jq_program *p)
 
 int
 jq_program_run(struct jq_program *p, const struct json *j, uint32_t node,
-    struct buf *out, struct buf *detail)
+    size_t max, struct buf *out, struct buf *detail)
 {
 	struct buf scratch = { 0 };
+	size_t n = 0;
 	int failed = 0;
 	jv v;
 
@@ -243,6 +244,8 @@ jq_program_run(struct jq_program *p, const struct json *j, uint32_t node,
 		}
 		buf_putc(out, '\n');
 		jv_free(v);
+		if (++n == max)
+			return 0;
 	}
 	if (jv_invalid_has_msg(jv_copy(v))) {
 		add_message(detail, jv_invalid_get_msg(jv_copy(v)));

@@ -4,6 +4,9 @@
  */
 #include "event/map.h"
 
+#include <assert.h>
+#include <inttypes.h>
+
 #include "base/alloc.h"
 #include "event/jq.h"
 #include "json/write.h"
@@ -30,48 +33,42 @@ struct level {
 
 struct map {
 	const struct catalog *catalog;
+	int64_t limit_ms;
+	struct worker *worker;
 	struct buf webhooks; /* JSON text of $webhooks */
+	struct buf reason;   /* of the last fault received */
+	struct event event;
+	/* The worker's: */
+	struct fault fault;
 	struct program *programs;
 	size_t n, cap;
 	struct level *levels[MAP_MAX_DEPTH];
 };
 
+static worker_answer answer;
+
 struct map *
-map_new(const struct catalog *c)
+map_new(const struct catalog *c, int64_t limit_ms)
 {
 	struct map *m = alloc_zero(1, sizeof(*m));
 
 	m->catalog = c;
+	m->limit_ms = limit_ms;
+	m->worker = worker_new(answer, m, limit_ms);
+	event_init(&m->event);
 	buf_puts(&m->webhooks, "[]");
 	return m;
-}
-
-static void
-drop_programs(struct map *m)
-{
-	while (m->n)
-		jq_program_free(m->programs[--m->n].jq);
 }
 
 void
 map_free(struct map *m)
 {
-	size_t i;
-
 	if (!m)
 		return;
-	drop_programs(m);
-	for (i = 0; i < MAP_MAX_DEPTH; i++) {
-		if (!m->levels[i])
-			continue;
-		event_clear(&m->levels[i]->event);
-		buf_clear(&m->levels[i]->outputs);
-		buf_clear(&m->levels[i]->child);
-		free(m->levels[i]->seen);
-		free(m->levels[i]);
-	}
-	free(m->programs);
+	worker_free(m->worker);
+	event_clear(&m->event);
 	buf_clear(&m->webhooks);
+	buf_clear(&m->reason);
 	free(m);
 }
 
@@ -111,7 +108,7 @@ map_bind(struct map *m, const struct webhooks *list)
 {
 	size_t i;
 
-	drop_programs(m);
+	worker_stop(m->worker);
 	m->webhooks.len = 0;
 	buf_putc(&m->webhooks, '[');
 	for (i = 0; i < list->n; i++)
@@ -125,6 +122,7 @@ static struct jq_program *
 program_of(struct map *m, const char *file, struct fault *f)
 {
 	struct buf text = { 0 };
+	struct worker_limits limits;
 	struct jq_program *jq = NULL;
 	struct error e;
 	size_t i;
@@ -132,9 +130,11 @@ program_of(struct map *m, const char *file, struct fault *f)
 	for (i = 0; i < m->n; i++)
 		if (strcmp(m->programs[i].file, file) == 0)
 			return m->programs[i].jq;
+	worker_lift_limits(&limits);
 	if (catalog_read(m->catalog, file, &text, &e) == 0)
 		jq = jq_program_new(buf_bytes(&text), buf_bytes(&m->webhooks),
 		    &e);
+	worker_restore_limits(&limits);
 	buf_clear(&text);
 	if (!jq) {
 		fault_set(f, "invalid-map", "map %s: %s", file, e.text);
@@ -311,7 +311,7 @@ map_level(struct map *m, const struct event *ev,
 	l->n_seen = 0;
 	l->outputs.len = 0;
 	f->detail.len = 0;
-	if (jq_program_run(jq, &ev->json, 0, &l->outputs, &f->detail) < 0) {
+	if (jq_program_run(jq, &ev->json, 0, 0, &l->outputs, &f->detail) < 0) {
 		struct buf detail = f->detail;
 
 		f->detail = (struct buf){ 0 };
@@ -333,14 +333,93 @@ map_level(struct map *m, const struct event *ev,
 	return 0;
 }
 
-int
-map_event(struct map *m, const struct event *ev,
-    const struct catalog_event *entry, struct buf *out, struct fault *f)
+/*
+ * In the worker. The status as a digit, and the outputs or the parts of the
+ * fault.
+ */
+static void
+answer(void *ctx, struct span line, struct buf *to)
 {
-	size_t start = out->len;
-	int r = map_level(m, ev, entry, 0, out, f);
+	struct map *m = ctx;
+	const struct catalog_event *entry = NULL;
+	size_t start = to->len;
+	int r;
 
-	if (r < 0)
-		out->len = start;
-	return r;
+	buf_putc(to, '0' + MAP_DONE);
+	if (event_read(&m->event, line, &m->fault) == 0)
+		entry = catalog_find(m->catalog, m->event.name);
+	assert(entry && entry->map); /* it was checked */
+	r = map_level(m, &m->event, entry, 0, to, &m->fault);
+	if (r == 0)
+		return;
+	to->len = start;
+	buf_putc(to, (char)('0' + (r == -2 ? MAP_BROKEN : MAP_REJECT)));
+	part_put(to, span_of(m->fault.reason));
+	part_put(to, buf_bytes(&m->fault.error));
+	part_put(to, buf_bytes(&m->fault.detail));
+}
+
+void
+map_send(struct map *m, struct span line)
+{
+	worker_send(m->worker, line);
+}
+
+static enum map_status
+take_answer(struct map *m, struct span text, struct buf *out, struct fault *f)
+{
+	enum map_status status = (enum map_status)(text.p[0] - '0');
+	struct span reason, error;
+
+	text.p++;
+	text.len--;
+	if (status == MAP_DONE) {
+		buf_span(out, text);
+		return status;
+	}
+	reason = part_take(&text);
+	error = part_take(&text);
+	m->reason.len = 0;
+	buf_span(&m->reason, reason);
+	fault_set(f, buf_str(&m->reason), "%.*s", (int)error.len, error.p);
+	buf_span(&f->detail, part_take(&text));
+	return status;
+}
+
+/* The line cost a worker its life. */
+static enum map_status
+take_death(struct map *m, struct span line, bool timeout, struct fault *f)
+{
+	const struct catalog_event *entry = NULL;
+	const char *map;
+
+	if (event_read(&m->event, line, f) == 0)
+		entry = catalog_find(m->catalog, m->event.name);
+	map = entry ? entry->map : "?";
+	if (timeout)
+		fault_set(f, "map-timeout", "map %s took more than %" PRId64
+		    " ms of processor time", map, m->limit_ms);
+	else
+		fault_set(f, "map-failed", "map %s died, perhaps for want of "
+		    "memory: it may take 256 MiB", map);
+	return MAP_REJECT;
+}
+
+enum map_status
+map_receive(struct map *m, struct span *line, struct buf *out, struct fault *f)
+{
+	struct span text;
+	struct error e;
+
+	switch (worker_receive(m->worker, line, &text, &e)) {
+	case WORKER_ANSWERED:
+		return take_answer(m, text, out, f);
+	case WORKER_TIMEOUT:
+		return take_death(m, *line, true, f);
+	case WORKER_DIED:
+		return take_death(m, *line, false, f);
+	default:
+		fault_set(f, "system", "%s", e.text);
+		return MAP_FAILED;
+	}
 }

@@ -671,16 +671,51 @@ route_webhook(const struct route *r, uint32_t match)
 	return target_at(r, match)->webhook;
 }
 
-void
-route_put_call(struct route *r, uint32_t match, const struct event *ev,
+/* The head with headers, a JSON object's text, behind those that it has. */
+static void
+put_head(const struct target *t, struct span headers, struct buf *b)
+{
+	static const char behind[] = "},\"webhook\":\"\"";
+	struct span head = call_head_of(t);
+	size_t at = head.len - (sizeof(behind) - 1) - t->id_bytes;
+
+	if (headers.len <= 2) {
+		buf_span(b, head);
+		return;
+	}
+	buf_add(b, head.p, at);
+	if (head.p[at - 1] != '{')
+		buf_putc(b, ',');
+	buf_add(b, headers.p + 1, headers.len - 2);
+	buf_add(b, head.p + at, head.len - at);
+}
+
+static void
+put_body(const struct route *r, const struct target *t, const struct event *ev,
     struct buf *b)
 {
-	const struct target *t = target_at(r, match);
-	struct span head = call_head_of(t);
 	uint32_t payload;
 	const struct json *j = event_payload(ev, &payload);
 
-	buf_span(b, head);
+	buf_puts(b, "{\"name\":");
+	buf_span(b, json_bytes(&ev->json, ev->name_node));
+	buf_puts(b, ",\"payload\":");
+	put_payload(r, t, j, payload, b);
+	buf_putc(b, '}');
+}
+
+void
+route_put_call(struct route *r, uint32_t match, const struct event *ev,
+    const struct verdict *v, struct buf *b)
+{
+	const struct target *t = target_at(r, match);
+	struct span head = call_head_of(t);
+	bool own_body = v && v->kind == VERDICT_BODY;
+
+	if (own_body)
+		put_head(t, v->headers, b);
+	else
+		buf_span(b, head);
 	if (ev->id_text.len)
 		put_call_id(r, (struct span){ head.p + head.len - 1 -
 			t->id_bytes, t->id_bytes }, ev, b);
@@ -690,9 +725,10 @@ route_put_call(struct route *r, uint32_t match, const struct event *ev,
 		buf_puts(b, ",\"traceparent\":");
 		buf_span(b, json_bytes(&ev->json, ev->traceparent));
 	}
-	buf_puts(b, ",\"body\":{\"name\":");
-	buf_span(b, json_bytes(&ev->json, ev->name_node));
-	buf_puts(b, ",\"payload\":");
-	put_payload(r, t, j, payload, b);
-	buf_puts(b, "}}");
+	buf_puts(b, ",\"body\":");
+	if (own_body)
+		buf_span(b, v->body);
+	else
+		put_body(r, t, ev, b);
+	buf_putc(b, '}');
 }

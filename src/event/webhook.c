@@ -399,6 +399,38 @@ read_ca(struct entry *e, uint32_t i)
 		e->to->ca = arena_keep(&e->all->arena, text);
 }
 
+/* Whether it compiles is found out where it runs: this must be quick. */
+static void
+read_program(struct entry *e, uint32_t i, const char *member, struct span *to)
+{
+	struct span text;
+
+	if (!is_string(e, i)) {
+		fault(e, member);
+		buf_puts(e->reasons, ": not a string");
+		return;
+	}
+	text = string_at(e, i);
+	if (url_trim(text).len == 0 || memchr(text.p, '\0', text.len)) {
+		fault(e, member);
+		buf_puts(e->reasons, ": not a jq program");
+		return;
+	}
+	*to = arena_keep(&e->all->arena, text);
+}
+
+static void
+read_filter(struct entry *e, uint32_t i)
+{
+	read_program(e, i, "filter", &e->to->filter);
+}
+
+static void
+read_transform(struct entry *e, uint32_t i)
+{
+	read_program(e, i, "transform", &e->to->transform);
+}
+
 #define NAME(lit) { lit, sizeof(lit) - 1 }
 
 static const struct member {
@@ -417,9 +449,9 @@ static const struct member {
 	{ NAME("concurrency"), read_concurrency, false },
 	{ NAME("retry"), read_retry, false },
 	{ NAME("ca"), read_ca, false },
+	{ NAME("filter"), read_filter, false },
+	{ NAME("transform"), read_transform, false },
 	/* What they promise must not be dropped in silence. */
-	{ NAME("filter"), NULL, false },
-	{ NAME("transform"), NULL, false },
 	{ NAME("order"), NULL, false },
 	{ NAME("rate"), NULL, false },
 	{ NAME("secret"), NULL, false },
@@ -765,5 +797,9 @@ webhook_put_json(const struct webhook *w, struct buf *b)
 		    SPAN("network") : SPAN("failures"));
 	if (w->ca.len)
 		json_put_member(b, "ca", w->ca);
+	if (w->filter.len)
+		json_put_member(b, "filter", w->filter);
+	if (w->transform.len)
+		json_put_member(b, "transform", w->transform);
 	buf_putc(b, '}');
 }

@@ -46,6 +46,7 @@ struct webhook {
 	struct pair *attributes; /* in their order, names distinct */
 	struct pair *headers;
 	struct span ca;          /* PEM; empty: as all others */
+	struct span filter, transform; /* jq programs; empty: none */
 	uint32_t n_subscriptions, n_attributes, n_headers;
 	int32_t timeout_ms;      /* 0: default */
 	uint16_t concurrency;    /* 0: default */

@@ -80,8 +80,14 @@ static const struct {
 	    "concurrency: not a whole number from 1 to 1000" },
 	{ "{" MIN ",\"retry\":\"never\"}",
 	    "retry: not \"failures\" or \"network\"" },
-	{ "{" MIN ",\"filter\":\".\",\"secret\":\"x\"}", "filter: not "
+	{ "{" MIN ",\"rate\":1,\"secret\":\"x\"}", "rate: not "
 	    "supported by this version; secret: not supported by this version" },
+	{ "{" MIN ",\"filter\":1,\"transform\":[]}",
+	    "filter: not a string; transform: not a string" },
+	{ "{" MIN ",\"filter\":\"\",\"transform\":\" \\n\"}",
+	    "filter: not a jq program; transform: not a jq program" },
+	{ "{" MIN ",\"filter\":\".a\\u0000b\"}",
+	    "filter: not a jq program" },
 	{ "{" MIN ",\"id\":\"\"}",
 	    "id: not 1 to 64 of the characters A-Z a-z 0-9 _ -" },
 	{ "{" MIN ",\"id\":\"a b\"}",

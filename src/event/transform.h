@@ -1,0 +1,69 @@
+/*
+ * Filters and transforms: the jq programs of webhooks (DESIGN.md sections 4 and
+ * 5, ev-route). Both get the whole event. A filter's first output says whether
+ * the webhook is called: false, null and none mean no. A transform's output is
+ * the body, or {"headers", "body"}; none: no call.
+ *
+ * Webhooks that have the same pair of programs share a task: what it makes of
+ * an event, in a worker, is found out once.
+ */
+#ifndef EVENT_TRANSFORM_H
+#define EVENT_TRANSFORM_H
+
+#include "event/event.h"
+#include "event/webhook.h"
+#include "event/worker.h"
+
+struct transforms;
+
+/*
+ * NULL if no webhook has any. limit_ms: processor time for an event's task. The
+ * list must outlive it.
+ */
+struct transforms *transforms_new(const struct webhooks *, int64_t limit_ms);
+void transforms_free(struct transforms *);
+
+/* A webhook's task: from 1; 0: it has neither. They are counted. */
+uint32_t transforms_task(const struct transforms *, uint32_t webhook);
+uint32_t transforms_count(const struct transforms *);
+
+/* Send a public event's line to be tried with a task. */
+void transforms_send(struct transforms *, uint32_t task, struct span line);
+
+/*
+ * Wait for the verdict of the oldest send. *line is valid until the next send.
+ * 0, or -1: the system failed, with the error.
+ */
+int transforms_receive(struct transforms *, struct span *line, struct error *);
+
+enum verdict_kind {
+	VERDICT_NO,   /* no call */
+	VERDICT_CALL, /* as if there were no program */
+	VERDICT_BODY, /* with this body, and these headers besides its own */
+	VERDICT_FAILED,
+};
+
+struct verdict {
+	enum verdict_kind kind;
+	struct span headers, body; /* JSON texts; headers empty: none */
+	struct span reason, error, detail; /* failed: as a struct fault's */
+};
+
+/* The one last received for a task, until the next one for it. */
+const struct verdict *transforms_verdict(const struct transforms *,
+    uint32_t task);
+
+/*
+ * Does a verdict set a header that the webhook has itself? The latter's, or
+ * NULL: the webhook's own are taken anew at each attempt, and win.
+ */
+const struct pair *transforms_clash(struct transforms *, const struct verdict *,
+    const struct webhook *);
+
+/*
+ * Does every program compile? Takes some 15 ms for each distinct one. 0, or -1
+ * with a line for each that does not: "webhook 'a': filter: WHY".
+ */
+int transforms_check(const struct webhooks *, struct buf *reasons);
+
+#endif
