@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# What is for people: error texts that say what to do next.
+# What is for people: error texts that say what to do next, tables that fit the
+# terminal, colour only where it is wanted.
 
 load helpers/common
 
@@ -52,4 +53,61 @@ says() {
 	export EV_WEBHOOKS=w
 	says hook-admin "no webhook 'biling'; did you mean 'billing'?" show biling
 	says hook-admin "no webhook 'shop'; see hook-admin list" show shop
+}
+
+# on_terminal COLUMNS COMMAND…: its output on a terminal as wide, to the file
+# shown.
+on_terminal() {
+	script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
+		skip "no pseudo-terminals here"
+	script -qec "stty cols $1; ${*:2}" /dev/null </dev/null |
+		tr -d '\r' >shown
+}
+
+many() {
+	jq -n '[range(50) | { id: "wh\(.)", url: "http://host\(.).example/\("x" * .)",
+		subscriptions: ["ping", "日本語:イベント"], attributes: { name: "é" },
+		disabled: (. % 2 == 0) }]' >w.json
+	export EV_WEBHOOKS=w.json
+}
+
+@test "tables are as wide as the terminal at most" {
+	local columns
+	many
+	for columns in 40 80 132; do
+		on_terminal $columns hook-admin list
+		[ "$(wc -l <shown)" -eq 51 ]
+		[ "$(wc -L <shown)" -le $columns ]
+		on_terminal $columns hook-admin events
+		[ "$(wc -l <shown)" -eq 10 ]
+		[ "$(wc -L <shown)" -le $columns ]
+		grep -q '…$' shown
+	done
+	on_terminal 40 COLUMNS=100 hook-admin list
+	[ "$(wc -L <shown)" -gt 90 ]
+	[ "$(wc -L <shown)" -le 100 ]
+	# The description whole, and no mark where nothing is cut.
+	on_terminal 1000 hook-admin events
+	grep -q '^service:subscribed  serviceId, fiscalCode  serviceId   Emitted when a Citizen subscribes to a Service$' shown
+	! grep '…' shown
+}
+
+@test "colour: on a terminal, not a dumb one, not with NO_COLOR" {
+	many
+	on_terminal 80 TERM=xterm hook-admin list
+	grep -q $'^\e\\[1mID\e\\[0m ' shown
+	grep -q $'\e\\[31moff\e' shown
+	grep -q $'\e\\[32mon\e' shown
+	# The same text besides.
+	sed $'s/\e\\[[0-9]*m//g' shown >plain
+	on_terminal 80 TERM=xterm NO_COLOR= hook-admin list
+	grep -q $'\e' shown
+	on_terminal 80 TERM=xterm NO_COLOR=1 hook-admin list
+	same plain shown
+	on_terminal 80 TERM=dumb hook-admin list
+	same plain shown
+	on_terminal 80 'env -u TERM' hook-admin list
+	same plain shown
+	TERM=xterm run_prog hook-admin list
+	! grep $'\e' "$OUT"
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/table.h"
 #include "base/utf8.h"
 #include "cmd/admin.h"
 #include "event/catalog.h"
@@ -71,14 +72,39 @@ put_code(struct buf *b, struct span s)
 	buf_putc(b, '`');
 }
 
-/* "`name`: description" for each property of the payload's schema. */
+/* "`name`: description" */
 static void
-put_payload(struct buf *b, const struct catalog_event *ev)
+put_property(struct buf *b, const struct json *j, uint32_t name)
 {
 	struct buf scratch = { 0 };
+	uint32_t text = json_kind(j, name + 1) == JSON_OBJECT ?
+	    json_get(j, name + 1, SPAN("description")) : 0;
+
+	put_code(b, json_string(j, name, &scratch));
+	if (text) {
+		buf_puts(b, ": ");
+		put_text(b, json_string(j, text, &scratch));
+	}
+	buf_clear(&scratch);
+}
+
+static void
+put_property_name(struct buf *b, const struct json *j, uint32_t name)
+{
+	struct buf scratch = { 0 };
+
+	diag_foreign(b, json_string(j, name, &scratch), TABLE_CELL_BYTES);
+	buf_clear(&scratch);
+}
+
+/* Each property of the payload's schema. */
+static void
+put_payload(struct buf *b, const struct catalog_event *ev,
+    void (*put)(struct buf *, const struct json *, uint32_t name))
+{
 	struct json_error e;
 	struct json j;
-	uint32_t list = 0, k, text;
+	uint32_t list = 0, k;
 	bool first = true;
 
 	json_init(&j);
@@ -90,18 +116,11 @@ put_payload(struct buf *b, const struct catalog_event *ev)
 		if (!first)
 			buf_puts(b, ", ");
 		first = false;
-		put_code(b, json_string(&j, k, &scratch));
-		text = json_kind(&j, k + 1) == JSON_OBJECT ?
-		    json_get(&j, k + 1, SPAN("description")) : 0;
-		if (text) {
-			buf_puts(b, ": ");
-			put_text(b, json_string(&j, text, &scratch));
-		}
+		put(b, &j, k);
 	}
 	if (first)
 		buf_putc(b, '-');
 	json_clear(&j);
-	buf_clear(&scratch);
 }
 
 static void
@@ -112,7 +131,7 @@ put_row(struct buf *b, const struct catalog_event *ev)
 	buf_puts(b, "| ");
 	put_code(b, ev->name);
 	buf_puts(b, " | ");
-	put_payload(b, ev);
+	put_payload(b, ev, put_property);
 	buf_puts(b, ev->deprecated ? " | **Deprecated.** " : " | ");
 	put_text(b, ev->description);
 	buf_puts(b, " | ");
@@ -127,7 +146,7 @@ put_row(struct buf *b, const struct catalog_event *ev)
 }
 
 static void
-put_table(struct out *out, const struct catalog *c, bool public)
+put_markdown(struct out *out, const struct catalog *c, bool public)
 {
 	size_t i;
 
@@ -139,6 +158,48 @@ put_table(struct out *out, const struct catalog *c, bool public)
 		put_row(&out->buf, &c->events[i]);
 		(void)out_end_line(out);
 	}
+}
+
+static void
+fill_row(struct table *t, const struct catalog_event *ev)
+{
+	enum tone tone = ev->deprecated ? TONE_FAINT : TONE_PLAIN;
+	struct buf *b = table_cell(t, tone);
+	size_t i;
+
+	diag_foreign(b, ev->name, TABLE_CELL_BYTES);
+	put_payload(table_cell(t, tone), ev, put_property_name);
+	b = table_cell(t, tone);
+	for (i = 0; i < ev->n_required; i++) {
+		if (i)
+			buf_puts(b, ", ");
+		diag_foreign(b, ev->required[i], TABLE_CELL_BYTES);
+	}
+	b = table_cell(t, tone);
+	if (ev->deprecated)
+		buf_puts(b, "deprecated: ");
+	diag_foreign(b, ev->description, TABLE_CELL_BYTES);
+}
+
+static void
+put_table(struct out *out, const struct catalog *c, bool public)
+{
+	static const char *const heads[] = { "EVENT", "PAYLOAD", "ATTRIBUTES",
+		"DESCRIPTION", NULL };
+	struct table t;
+	struct term term;
+	size_t i;
+
+	table_open(&t, heads);
+	for (i = 0; i < c->n; i++)
+		if (c->events[i].public == public)
+			fill_row(&t, &c->events[i]);
+	(void)out_line(out, public ? SPAN("Public events, for webhooks") :
+	    SPAN("Non-public events, for maps"));
+	term_open(&term, STDOUT_FILENO);
+	table_print(&t, &term, out);
+	term_close(&term);
+	table_close(&t);
 }
 
 /* JSON of a file, on one line: line ends there are white space. */
@@ -214,7 +275,11 @@ admin_events(struct admin *a)
 		admin_misuse(a, "events: --json or --markdown, not both");
 	if (!load_catalog(a, &c))
 		exit(EX_SETUP);
-	if (markdown || admin_wants_table(a)) {
+	if (markdown) {
+		put_markdown(out, &c, true);
+		(void)out_line(out, SPAN(""));
+		put_markdown(out, &c, false);
+	} else if (admin_wants_table(a)) {
 		put_table(out, &c, true);
 		(void)out_line(out, SPAN(""));
 		put_table(out, &c, false);

@@ -2,34 +2,24 @@
  * The commands that read the registry: records when piped, and for people a
  * table that fits their terminal.
  */
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "base/num.h"
+#include "base/table.h"
 #include "cmd/admin.h"
 #include "json/write.h"
-
-enum {
-	COLUMNS = 5, GAP = 2,
-	MIN_WIDTH = 6, DEFAULT_WIDTH = 80,
-	MAX_CELL_BYTES = 1024, /* wider than any terminal */
-};
-
-static const char *const heads[COLUMNS] = { "ID", "STATE", "URL",
-	"SUBSCRIPTIONS", "ATTRIBUTES" };
 
 static void
 put_foreign(struct buf *b, struct span s)
 {
-	diag_foreign(b, s, MAX_CELL_BYTES);
+	diag_foreign(b, s, TABLE_CELL_BYTES);
 }
 
 static void
 put_names(struct buf *b, const struct span *names, size_t n)
 {
-	size_t i;
+	size_t end = b->len + TABLE_CELL_BYTES, i;
 
-	for (i = 0; i < n && b->len < MAX_CELL_BYTES; i++) {
+	for (i = 0; i < n && b->len < end; i++) {
 		if (i)
 			buf_putc(b, ',');
 		put_foreign(b, names[i]);
@@ -39,9 +29,9 @@ put_names(struct buf *b, const struct span *names, size_t n)
 static void
 put_pairs(struct buf *b, const struct pair *pairs, size_t n)
 {
-	size_t i;
+	size_t end = b->len + TABLE_CELL_BYTES, i;
 
-	for (i = 0; i < n && b->len < MAX_CELL_BYTES; i++) {
+	for (i = 0; i < n && b->len < end; i++) {
 		if (i)
 			buf_putc(b, ' ');
 		put_foreign(b, pairs[i].name);
@@ -50,140 +40,32 @@ put_pairs(struct buf *b, const struct pair *pairs, size_t n)
 	}
 }
 
-/* Replace *b by what stands in a column. */
-static struct span
-cell(struct buf *b, const struct webhook *w, int column)
-{
-	b->len = 0;
-	switch (column) {
-	case 0:
-		buf_span(b, w->id);
-		break;
-	case 1:
-		buf_puts(b, w->disabled ? "off" : "on");
-		break;
-	case 2:
-		put_foreign(b, w->url);
-		break;
-	case 3:
-		put_names(b, w->subscriptions, w->n_subscriptions);
-		break;
-	default:
-		put_pairs(b, w->attributes, w->n_attributes);
-	}
-	return buf_bytes(b);
-}
-
-static bool
-starts_character(char c)
-{
-	return ((unsigned char)c & 0xc0) != 0x80;
-}
-
-static size_t
-width_of(struct span s)
-{
-	size_t n = 0, i;
-
-	for (i = 0; i < s.len; i++)
-		n += starts_character(s.p[i]);
-	return n;
-}
-
-/* Cut to width with a mark, or filled up with blanks unless it is the last. */
-static void
-put_cell(struct buf *out, struct span s, size_t width, bool last)
-{
-	size_t n = 0, have = width_of(s), keep = have > width ? width - 1 : have;
-	size_t i;
-
-	for (i = 0; i < s.len; i++) {
-		n += starts_character(s.p[i]);
-		if (n > keep)
-			break;
-		buf_putc(out, s.p[i]);
-	}
-	if (have > width) {
-		buf_puts(out, "…");
-		have = width;
-	}
-	for (; !last && have < width + GAP; have++)
-		buf_putc(out, ' ');
-}
-
-static size_t
-terminal_width(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	uint64_t n;
-
-	if (columns && num_u64(span_of(columns), 20, 10000, &n) == 0)
-		return (size_t)n;
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
-		return size.ws_col;
-	return DEFAULT_WIDTH;
-}
-
-/*
- * Take from the widest column until all fit: from the ids last, since people
- * copy them.
- */
-static void
-fit(size_t width[COLUMNS], size_t room)
-{
-	for (;;) {
-		size_t sum = width[0] + GAP * (COLUMNS - 1);
-		int widest = 1, i;
-
-		for (i = 1; i < COLUMNS; i++) {
-			sum += width[i];
-			if (width[i] > width[widest])
-				widest = i;
-		}
-		if (width[widest] <= MIN_WIDTH)
-			widest = 0;
-		if (sum <= room || width[widest] <= MIN_WIDTH)
-			return;
-		width[widest]--;
-	}
-}
-
-static void
-put_row(struct out *out, const struct webhook *w, const size_t width[COLUMNS],
-    struct buf *scratch)
-{
-	int i;
-
-	for (i = 0; i < COLUMNS; i++)
-		put_cell(&out->buf, w ? cell(scratch, w, i) :
-		    span_of(heads[i]), width[i], i == COLUMNS - 1);
-	while (out->buf.p[out->buf.len - 1] == ' ')
-		out->buf.len--;
-	(void)out_end_line(out);
-}
-
 static void
 put_table(struct admin *a, const struct webhooks *all)
 {
-	size_t width[COLUMNS], i;
-	struct buf b = { 0 };
-	int c;
+	static const char *const heads[] = { "ID", "STATE", "URL",
+		"SUBSCRIPTIONS", "ATTRIBUTES", NULL };
+	struct table t;
+	struct term term;
+	size_t i;
 
-	for (c = 0; c < COLUMNS; c++) {
-		width[c] = strlen(heads[c]);
-		for (i = 0; i < all->n; i++) {
-			size_t n = width_of(cell(&b, &all->list[i], c));
+	table_open(&t, heads);
+	for (i = 0; i < all->n; i++) {
+		const struct webhook *w = &all->list[i];
 
-			if (n > width[c])
-				width[c] = n;
-		}
+		buf_span(table_cell(&t, TONE_PLAIN), w->id);
+		buf_puts(table_cell(&t, w->disabled ? TONE_BAD : TONE_GOOD),
+		    w->disabled ? "off" : "on");
+		put_foreign(table_cell(&t, TONE_PLAIN), w->url);
+		put_names(table_cell(&t, TONE_PLAIN), w->subscriptions,
+		    w->n_subscriptions);
+		put_pairs(table_cell(&t, TONE_PLAIN), w->attributes,
+		    w->n_attributes);
 	}
-	fit(width, terminal_width());
-	put_row(&a->stage.out, NULL, width, &b);
-	for (i = 0; i < all->n; i++)
-		put_row(&a->stage.out, &all->list[i], width, &b);
-	buf_clear(&b);
+	term_open(&term, STDOUT_FILENO);
+	table_print(&t, &term, &a->stage.out);
+	term_close(&term);
+	table_close(&t);
 }
 
 static void

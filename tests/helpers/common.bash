@@ -17,7 +17,8 @@
 export PATH="${EV_BIN:=$REPO/bin}:$PATH"
 export EV_BIN EV_CATALOG="$REPO/examples/catalog"
 export LC_ALL=C.UTF-8
-unset EV_WEBHOOKS EV_REJECTS JOURNAL_STREAM
+unset EV_WEBHOOKS EV_REJECTS JOURNAL_STREAM NO_COLOR COLUMNS
+export TERM=dumb
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 EV_STARTED=()
 
