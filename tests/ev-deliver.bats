@@ -155,6 +155,26 @@ ended() {
 	[ "$(<got)" = 12345678 ]
 }
 
+# What is kept pushes out another, which in libcurl costs all that follow.
+@test "after a thousand origins, a connection is kept for who comes back soon" {
+	start_sink --listen 0.0.0.0:0
+	background
+	call / | jq -c 'range(1200) as $i | .url |=
+		sub("127.0.0.1"; "127.0.\(1 + $i / 200 | floor).\(1 + $i % 200)")
+		' >others
+	cat others >&8
+	wait_until lines out 1200
+	for i in 1201 1202 1203; do
+		call /mine | sed s/127.0.0.1/127.0.9.9/ >&8
+		wait_until lines out "$i"
+	done
+	exec 8>&-
+	ended 0
+	jq -r 'select(.target == "/mine").connection' "$SINK_LOG" >got
+	[ "$(sort -u got | wc -l)" -eq 2 ]
+	[ "$(sed -n 2p got)" = "$(sed -n 3p got)" ]
+}
+
 @test "policy failures: anything but 2xx is tried again, 410 is not" {
 	script 'status 500' 'redirect http://127.0.0.1:9/' 'status 404' 'status 201'
 	call / >in

@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "json/siphash.h"
 #include "net/answer.h"
 #include "net/endpoint.h"
 #include "net/resolve.h"
@@ -29,6 +30,8 @@ enum {
 	/* libcurl's own: each request brings its addresses along, and the end of
 	 * each looks at all that is kept. */
 	KEEP_NAMES_S = 2,
+	RECENT_ORIGINS = 1024,
+	RECENT_SLOTS = 16 * RECENT_ORIGINS, /* so few are another's */
 };
 
 struct http_target {
@@ -78,6 +81,8 @@ struct http {
 	size_t n_detours;
 	char *proxy, *ca_file;
 	bool drop_ca_path;
+	uint64_t n_strangers;     /* requests to origins not seen lately */
+	uint64_t seen[RECENT_SLOTS]; /* origins: n_strangers at that time */
 	struct exchange **all;    /* for the end */
 	size_t n_all, cap_all;
 	struct exchange *idle;
@@ -522,6 +527,25 @@ left_ms(const struct exchange *x, int64_t limit_ms)
 }
 
 /*
+ * Is its connection worth keeping? Not an origin's that comes after a thousand
+ * others, until it is asked again soon. To 8.11, libcurl leaves an empty entry
+ * for each origin whose connection was pushed out of its cache, and walks them
+ * all to push out the next: tens of thousands cost milliseconds a request.
+ */
+static bool
+is_worth_keeping(struct http *h, const struct endpoint *to)
+{
+	static const uint64_t key[2] = { 0 }; /* a wrong guess is harmless */
+	uint64_t hash = siphash13(key, to->host, strlen(to->host)) + to->port;
+	uint64_t *seen = &h->seen[hash % RECENT_SLOTS];
+	bool stranger = *seen == 0 || h->n_strangers - *seen >= RECENT_ORIGINS;
+
+	h->n_strangers += stranger;
+	*seen = h->n_strangers;
+	return !stranger || h->n_strangers <= RECENT_ORIGINS;
+}
+
+/*
  * Hand it to libcurl, or to the list of those that are done. 0, or -1 with the
  * error: then it is idle again.
  */
@@ -540,6 +564,8 @@ dial(struct exchange *x, struct error *e)
 	code = set_pem(x);
 	SET(x->easy, CURLOPT_URL, req->target->url);
 	SET(x->easy, CURLOPT_CONNECT_TO, x->via);
+	SET(x->easy, CURLOPT_FORBID_REUSE,
+	    is_worth_keeping(x->http, &x->to) ? 0L : 1L);
 	SET(x->easy, CURLOPT_RESOLVE, x->pin.data ? &x->pin : NULL);
 	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x));
 	SET(x->easy, CURLOPT_POSTFIELDS, req->body.p);
