@@ -357,6 +357,14 @@ END
 	admin -w three.json check
 	want_code 0
 	want_out ''
+	want_err "$(for i in 1 2 3; do
+		echo "hook-admin: webhook 'wh$i': ev-deliver would refuse it:" \
+			"127.0.0.1 is loopback (127.0.0.0/8); --allow-net" \
+			'127.0.0.1/32 would let it through'
+	done)"$'\n'
+	sed 's/127.0.0.1/hook.example/' three.json >names.json
+	admin -w names.json check
+	want_code 0
 	want_err ''
 }
 
@@ -611,12 +619,14 @@ locked() {
 		awk '/^\.Bd/ { n++; inside = 1; next }
 		     /^\.Ed/ { inside = 0 }
 		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
-	for n in 1 2 3 4 5; do
+	for n in 1 2 3 4 5 6; do
 		bash -e -o pipefail "example.$n" >"out.$n"
 	done
-	[ ! -e example.6 ]
+	[ ! -e example.7 ]
 	[ "$(head -n 1 out.1)" = billing ]
 	[ "$(hook-admin -w webhooks.db list | wc -l)" -eq 4 ]
-	[ "$(jq -r .webhook out.4)" = wh1 ]
+	[ "$(sed -n '1,2s/^whsec_.*/key/p' out.4 | wc -l)" = 2 ]
+	[ "$(tail -n 1 out.4 | jq '.secrets | length')" = 2 ]
+	[ "$(jq -r .webhook out.5)" = wh1 ]
 	grep -q "^## Public Events" EVENTS.md
 }

@@ -14,6 +14,10 @@
 #include "event/map.h"
 #include "event/transform.h"
 #include "json/write.h"
+#include "net/cert.h"
+#include "net/endpoint.h"
+#include "net/guard.h"
+#include "net/url.h"
 
 /* libjq reads the environment itself: $ENV, and HOME for ~/.jq. */
 extern char **environ;
@@ -495,6 +499,38 @@ warn_attributes(struct check *c, const struct webhook *w)
 	}
 }
 
+/* An address in the URL that ev-deliver will refuse if it is not told. */
+static void
+warn_address(struct check *c, const struct webhook *w)
+{
+	const struct guard nothing_allowed = { 0 };
+	struct endpoint to;
+	struct buf dial = { 0 };
+	struct error e;
+
+	url_dial(w->url, &dial);
+	endpoint_of_url(&to, buf_str(&dial));
+	if (to.literal && guard_check(&nothing_allowed, &to.ip, &e) != 0)
+		diag_print(&c->admin->stage.diag, DIAG_WARNING,
+		    "webhook '%.*s': ev-deliver would refuse it: %s",
+		    (int)w->id.len, w->id.p, e.text);
+	endpoint_clear(&to);
+	buf_clear(&dial);
+}
+
+static void
+check_ca(struct check *c, const struct webhook *w)
+{
+	struct buf where = { 0 };
+	struct error e;
+
+	if (w->ca.len == 0 || cert_check_ca(w->ca, &e) == 0)
+		return;
+	buf_printf(&where, "webhook '%.*s'", (int)w->id.len, w->id.p);
+	say_fault(c, buf_str(&where), "ca: %s", e.text);
+	buf_clear(&where);
+}
+
 static void
 warn_unknown_members(struct check *c)
 {
@@ -531,6 +567,8 @@ check_registry(struct check *c)
 	for (i = 0; i < all->n; i++) {
 		check_subscriptions(c, &all->list[i]);
 		warn_attributes(c, &all->list[i]);
+		warn_address(c, &all->list[i]);
+		check_ca(c, &all->list[i]);
 	}
 }
 

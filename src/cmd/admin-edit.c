@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "cmd/admin.h"
 #include "event/transform.h"
+#include "net/cert.h"
 #include "net/url.h"
 
 enum { BUSY_MS = 5000, READ_BYTES = 64 * 1024 };
@@ -19,6 +20,7 @@ struct draft {
 	struct admin *admin;
 	struct webhook w;
 	size_t cap_subscriptions, cap_attributes, cap_headers;
+	struct buf ca; /* of --ca */
 };
 
 /* The registry, open for a change, and what it held before. */
@@ -221,6 +223,45 @@ set_retry(struct draft *d, const char *text)
 }
 
 static void
+read_input(struct admin *a, const char *path, struct buf *text)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : 1;
+
+	while (n > 0 && text->len <= REGISTRY_MAX_BYTES) {
+		n = read(fd, buf_room(text, READ_BYTES), READ_BYTES);
+		if (n > 0)
+			text->len += (size_t)n;
+		else if (n < 0 && errno == EINTR)
+			n = 1;
+	}
+	if (n < 0)
+		stage_die(&a->stage, fd < 0 ? EX_SETUP : EX_SYSTEM,
+		    "cannot read '%s': %s", path, strerror(errno));
+	if (text->len > REGISTRY_MAX_BYTES)
+		stage_die(&a->stage, EX_SETUP, "'%s' is larger than 256 MiB",
+		    path);
+	if (!is_stdin)
+		close(fd);
+}
+
+static void
+set_ca(struct draft *d, const char *path)
+{
+	struct error e;
+
+	d->ca.len = 0;
+	if (!is_default(path)) {
+		read_input(d->admin, path, &d->ca);
+		if (cert_check_ca(buf_bytes(&d->ca), &e) != 0)
+			stage_die(&d->admin->stage, EX_SETUP, "%s: %s", path,
+			    e.text);
+	}
+	d->w.ca = buf_bytes(&d->ca);
+}
+
+static void
 each_name(struct draft *d, const char *option, const char *text,
     void (*each)(struct draft *, struct span))
 {
@@ -286,6 +327,9 @@ apply(struct draft *d, const struct admin_change *c)
 	case ADMIN_CONCURRENCY:
 		set_concurrency(d, c->text);
 		break;
+	case ADMIN_CA:
+		set_ca(d, c->text);
+		break;
 	case ADMIN_RETRY:
 		set_retry(d, c->text);
 		break;
@@ -334,6 +378,7 @@ draft_clear(struct draft *d)
 	free(d->w.subscriptions);
 	free(d->w.attributes);
 	free(d->w.headers);
+	buf_clear(&d->ca);
 }
 
 /* The draft with all changes, checked: the only one of *list. */
@@ -359,30 +404,6 @@ draft_finish(struct draft *d, struct webhooks *list)
 	json_clear(&json);
 	buf_clear(&text);
 	buf_clear(&reasons);
-}
-
-static void
-read_input(struct admin *a, const char *path, struct buf *text)
-{
-	bool is_stdin = strcmp(path, "-") == 0;
-	int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-
-	while (n > 0 && text->len <= REGISTRY_MAX_BYTES) {
-		n = read(fd, buf_room(text, READ_BYTES), READ_BYTES);
-		if (n > 0)
-			text->len += (size_t)n;
-		else if (n < 0 && errno == EINTR)
-			n = 1;
-	}
-	if (n < 0)
-		stage_die(&a->stage, fd < 0 ? EX_SETUP : EX_SYSTEM,
-		    "cannot read '%s': %s", path, strerror(errno));
-	if (text->len > REGISTRY_MAX_BYTES)
-		stage_die(&a->stage, EX_SETUP, "'%s' is larger than 256 MiB",
-		    path);
-	if (!is_stdin)
-		close(fd);
 }
 
 static size_t
@@ -561,6 +582,19 @@ admin_disable(struct admin *a)
 	set_disabled(a, true);
 }
 
+/* Another webhook may get the id of one that is gone, but not its secrets. */
+static void
+forget_secrets(struct admin *a)
+{
+	struct registry r;
+
+	if (a->stage.code != EX_ALL_WELL)
+		return;
+	admin_load(a, &r);
+	admin_forget_secrets(a, &r.webhooks);
+	registry_close(&r);
+}
+
 void
 admin_remove(struct admin *a)
 {
@@ -574,6 +608,7 @@ admin_remove(struct admin *a)
 			must_change(&c, registry_store_remove(c.store,
 			    span_of(*id), &e), &e);
 	end(&c);
+	forget_secrets(a);
 }
 
 void
@@ -593,6 +628,8 @@ admin_import(struct admin *a)
 		put(&c, &list.list[i]);
 	}
 	end(&c);
+	if (a->given & ADMIN_BIT(ADMIN_REPLACE))
+		forget_secrets(a);
 	if (a->stage.diag.verbose)
 		diag_print(&a->stage.diag, DIAG_INFO, "%zu webhooks: %zu new, "
 		    "%zu known before", list.n, list.n - known, known);

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "cmd/admin.h"
 #include "json/write.h"
+#include "net/cert.h"
 
 static void
 put_foreign(struct buf *b, struct span s)
@@ -145,6 +146,13 @@ put_settings(struct out *out, const struct webhook *w)
 		put_line(out, "filter", SPAN(""), w->filter);
 	if (w->transform.len)
 		put_line(out, "transform", SPAN(""), w->transform);
+	if (w->ca.len) {
+		b.len = 0;
+		buf_puts(&b, "its own, until ");
+		if (cert_put_end(w->ca, &b) != 0)
+			buf_puts(&b, "?");
+		put_line(out, "ca", SPAN(""), buf_bytes(&b));
+	}
 	buf_clear(&b);
 }
 

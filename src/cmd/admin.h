@@ -15,9 +15,10 @@ enum admin_option {
 	ADMIN_ID = OPT_OWN, ADMIN_URL, ADMIN_DESCRIPTION, ADMIN_SUBSCRIBE,
 	ADMIN_UNSUBSCRIBE, ADMIN_ATTRIBUTE, ADMIN_REMOVE_ATTRIBUTE,
 	ADMIN_HEADER, ADMIN_REMOVE_HEADER, ADMIN_TIMEOUT, ADMIN_CONCURRENCY,
-	ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM,
+	ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM, ADMIN_CA,
 	ADMIN_DISABLED, /* so far: members of a webhook */
-	ADMIN_REPLACE, ADMIN_ALL, ADMIN_MARKDOWN, ADMIN_JSON,
+	ADMIN_REPLACE, ADMIN_ALL, ADMIN_MARKDOWN, ADMIN_JSON, ADMIN_ED25519,
+	ADMIN_OVERLAP, ADMIN_SECRETS, ADMIN_LAST = ADMIN_SECRETS,
 };
 
 #define ADMIN_BIT(option) (1u << ((option) - OPT_OWN))
@@ -32,6 +33,8 @@ struct admin {
 	struct stage stage;
 	const char *registry_path; /* -w, else $EV_WEBHOOKS */
 	const char *catalog_dir;   /* -c; NULL: the default */
+	const char *secrets_path;  /* NULL: beside the registry */
+	const char *overlap;       /* NULL: the default */
 	unsigned given;            /* ADMIN_BITs of the options */
 	struct admin_change *changes; /* in the order given */
 	size_t n_changes, cap_changes;
@@ -73,6 +76,10 @@ void admin_enable(struct admin *);
 void admin_disable(struct admin *);
 void admin_remove(struct admin *);
 void admin_import(struct admin *);
+
+void admin_secret(struct admin *);
+/* Forget the secrets of webhooks that are not among those that are left. */
+void admin_forget_secrets(struct admin *, const struct webhooks *left);
 
 void admin_show(struct admin *);
 void admin_list(struct admin *);

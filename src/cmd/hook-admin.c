@@ -21,6 +21,7 @@ static const char usage[] =
     "       hook-admin [-w FILE] [--json] list\n"
     "       hook-admin [-w FILE] [--json] show ID ...\n"
     "       hook-admin [-w FILE] ping --all | ID ...\n"
+    "       hook-admin [-w FILE] [--ed25519] [--overlap TIME] [--secrets FILE] secret ACTION [ID] [WHAT]\n"
     "       hook-admin [-c DIR] [--json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
     "       hook-admin -h | -V\n";
@@ -28,20 +29,24 @@ static const char usage[] =
 static const struct option options[] = {
 	{ "all", no_argument, NULL, ADMIN_ALL },
 	{ "attribute", required_argument, NULL, ADMIN_ATTRIBUTE },
+	{ "ca", required_argument, NULL, ADMIN_CA },
 	{ "catalog", required_argument, NULL, 'c' },
 	{ "concurrency", required_argument, NULL, ADMIN_CONCURRENCY },
 	{ "description", required_argument, NULL, ADMIN_DESCRIPTION },
 	{ "disabled", no_argument, NULL, ADMIN_DISABLED },
+	{ "ed25519", no_argument, NULL, ADMIN_ED25519 },
 	{ "filter", required_argument, NULL, ADMIN_FILTER },
 	{ "header", required_argument, NULL, ADMIN_HEADER },
 	{ "help", no_argument, NULL, 'h' },
 	{ "id", required_argument, NULL, ADMIN_ID },
 	{ "json", no_argument, NULL, ADMIN_JSON },
 	{ "markdown", no_argument, NULL, ADMIN_MARKDOWN },
+	{ "overlap", required_argument, NULL, ADMIN_OVERLAP },
 	{ "remove-attribute", required_argument, NULL, ADMIN_REMOVE_ATTRIBUTE },
 	{ "remove-header", required_argument, NULL, ADMIN_REMOVE_HEADER },
 	{ "replace", no_argument, NULL, ADMIN_REPLACE },
 	{ "retry", required_argument, NULL, ADMIN_RETRY },
+	{ "secrets", required_argument, NULL, ADMIN_SECRETS },
 	{ "subscribe", required_argument, NULL, ADMIN_SUBSCRIBE },
 	{ "timeout", required_argument, NULL, ADMIN_TIMEOUT },
 	{ "transform", required_argument, NULL, ADMIN_TRANSFORM },
@@ -73,10 +78,13 @@ static const struct command {
 	{ "enable", admin_enable, 1, ANY, 0 },
 	{ "events", admin_events, 0, 0, JSON | ADMIN_BIT(ADMIN_MARKDOWN) },
 	{ "export", admin_export, 0, 0, JSON },
-	{ "import", admin_import, 1, 1, ADMIN_BIT(ADMIN_REPLACE) },
+	{ "import", admin_import, 1, 1, ADMIN_BIT(ADMIN_REPLACE) |
+	    ADMIN_BIT(ADMIN_SECRETS) },
 	{ "list", admin_list, 0, 0, JSON },
 	{ "ping", admin_ping, 0, ANY, JSON | ADMIN_BIT(ADMIN_ALL) },
-	{ "remove", admin_remove, 1, ANY, 0 },
+	{ "remove", admin_remove, 1, ANY, ADMIN_BIT(ADMIN_SECRETS) },
+	{ "secret", admin_secret, 1, ANY, ADMIN_BIT(ADMIN_ED25519) |
+	    ADMIN_BIT(ADMIN_OVERLAP) | ADMIN_BIT(ADMIN_SECRETS) | JSON },
 	{ "set", admin_set, 1, 1, MEMBERS & ~(ADMIN_BIT(ADMIN_ID) |
 	    ADMIN_BIT(ADMIN_DISABLED)) },
 	{ "show", admin_show, 1, ANY, JSON },
@@ -236,6 +244,14 @@ take_option(struct admin *a, int c)
 	case 'w':
 		a->registry_path = optarg;
 		break;
+	case ADMIN_OVERLAP:
+		a->overlap = optarg;
+		note_option(a, ADMIN_OVERLAP, NULL);
+		break;
+	case ADMIN_SECRETS:
+		a->secrets_path = optarg;
+		note_option(a, ADMIN_SECRETS, NULL);
+		break;
 	case 'v':
 		a->stage.diag.verbose = true;
 		break;
@@ -293,7 +309,7 @@ check_use(struct admin *a, const struct command *c)
 	unsigned wrong = a->given & ~c->options;
 	int n = (int)a->n_operands - 1, option;
 
-	for (option = OPT_OWN; option <= ADMIN_JSON; option++)
+	for (option = OPT_OWN; option <= ADMIN_LAST; option++)
 		if (wrong & ADMIN_BIT(option))
 			admin_misuse(a, "%s: takes no --%s", c->name,
 			    option_name((enum admin_option)option));

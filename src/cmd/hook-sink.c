@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/base64.h"
 #include "base/clock.h"
 #include "base/num.h"
@@ -17,14 +18,18 @@
 #include "cmd/option.h"
 #include "cmd/stage.h"
 #include "json/write.h"
+#include "net/sign.h"
 #include "net/sink.h"
+
+enum { MAX_SECRET_BYTES = 2048 }; /* a line of a file of them */
 
 static const char usage[] =
     "usage: hook-sink [-hvV] [--count N] [--listen ADDR] [--port-file FILE]\n"
-    "                 [--quiet] [--script FILE | --status N]\n";
+    "                 [--quiet] [--script FILE | --status N] "
+    "[--secret SECRET] ...\n";
 
 enum { OPT_COUNT = OPT_OWN, OPT_LISTEN, OPT_PORT_FILE, OPT_QUIET, OPT_SCRIPT,
-	OPT_STATUS };
+	OPT_SECRET, OPT_STATUS };
 
 static const struct option options[] = {
 	{ "count", required_argument, NULL, OPT_COUNT },
@@ -33,6 +38,7 @@ static const struct option options[] = {
 	{ "port-file", required_argument, NULL, OPT_PORT_FILE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "script", required_argument, NULL, OPT_SCRIPT },
+	{ "secret", required_argument, NULL, OPT_SECRET },
 	{ "status", required_argument, NULL, OPT_STATUS },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
@@ -51,6 +57,8 @@ struct receiver {
 	uint64_t count;  /* --count; 0: no end */
 	uint64_t n_taken;
 	bool quiet;
+	struct sign_key **keys; /* of --secret */
+	size_t n_keys, cap_keys;
 	struct buf text; /* scratch: ISO-8859-1 as UTF-8 */
 };
 
@@ -100,6 +108,46 @@ number(struct receiver *r, const char *option, const char *arg,
 }
 
 static void
+add_key(struct receiver *r, struct span text)
+{
+	struct error e;
+	struct sign_key *key = sign_key_new(text, &e);
+
+	if (!key)
+		stage_die(&r->stage, EX_SETUP, "--secret: %s", e.text);
+	r->keys = alloc_grow(r->keys, &r->cap_keys, r->n_keys + 1,
+	    sizeof(*r->keys));
+	r->keys[r->n_keys++] = key;
+}
+
+/* A secret, or a file of them by "@", which does not show in ps(1). */
+static void
+read_secret(struct receiver *r, const char *arg)
+{
+	char line[MAX_SECRET_BYTES];
+	FILE *f;
+
+	if (*arg != '@') {
+		add_key(r, span_of(arg));
+		return;
+	}
+	f = fopen(arg + 1, "r");
+	if (!f)
+		stage_die(&r->stage, EX_SETUP, "cannot open '%s': %s", arg + 1,
+		    strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		struct span text = { line, strcspn(line, "\r\n") };
+
+		if (text.len)
+			add_key(r, text);
+	}
+	if (ferror(f))
+		stage_die(&r->stage, EX_SYSTEM, "cannot read '%s'", arg + 1);
+	(void)fclose(f); /* only read from */
+	sign_wipe(line, sizeof(line));
+}
+
+static void
 read_option(struct receiver *r, int c)
 {
 	switch (c) {
@@ -124,6 +172,9 @@ read_option(struct receiver *r, int c)
 		break;
 	case OPT_SCRIPT:
 		r->script_file = optarg;
+		break;
+	case OPT_SECRET:
+		read_secret(r, optarg);
 		break;
 	case OPT_STATUS:
 		r->status = number(r, "status", optarg, 200, 999);
@@ -246,6 +297,41 @@ put_body(struct buf *b, const struct sink_request *q)
 	json_put_member_u64(b, "bytes", body.len);
 }
 
+/* The field's value; p is NULL if there is none. False: it is repeated. */
+static bool
+find_field(const struct sink_request *q, const char *name, struct span *value)
+{
+	size_t i;
+
+	*value = (struct span){ NULL, 0 };
+	for (i = 0; i < q->n_fields; i++) {
+		struct span n = q->fields[i].name;
+
+		if (n.len != strlen(name) || strncasecmp(n.p, name, n.len) != 0)
+			continue;
+		if (value->p)
+			return false;
+		*value = q->fields[i].value;
+	}
+	return true;
+}
+
+static void
+put_verdict(struct receiver *r, const struct sink_request *q)
+{
+	struct buf *b = &r->stage.out.buf;
+	struct signed_message m = { .body = buf_bytes(&q->body) };
+	const char *why = "a webhook- header is repeated";
+
+	if (find_field(q, "webhook-id", &m.id) &&
+	    find_field(q, "webhook-timestamp", &m.timestamp) &&
+	    find_field(q, "webhook-signature", &m.signature))
+		why = sign_verify(r->keys, r->n_keys, &m, clock_wall_ms());
+	json_put_member_bool(b, "verified", !why);
+	if (why)
+		json_put_member(b, "error", span_of(why));
+}
+
 static void
 print_request(struct receiver *r, const struct sink_conn *c,
     const struct sink_step *step)
@@ -265,6 +351,8 @@ print_request(struct receiver *r, const struct sink_conn *c,
 	json_put_name(b, "head");
 	put_latin1(r, buf_bytes(&q->head));
 	put_body(b, q);
+	if (r->n_keys)
+		put_verdict(r, q);
 	json_put_member(b, "action", span_of(step->action));
 	if (step->status)
 		json_put_member_u64(b, "status", (uint64_t)step->status);
@@ -326,6 +414,9 @@ main(int argc, char **argv)
 	code = stage_close(&r.stage);
 	sink_close(&r.sink);
 	sink_script_clear(&r.script);
+	while (r.n_keys)
+		sign_key_free(r.keys[--r.n_keys]);
+	free(r.keys);
 	buf_clear(&r.text);
 	return code;
 }
