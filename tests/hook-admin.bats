@@ -374,7 +374,7 @@ END
 	admin -w w.json check
 	want_code 2
 	want_err "hook-admin: w.json: entry 1: unknown member 'extra' is ignored
-hook-admin: webhook 'a': subscribed to 'pong', which is no event of the catalog
+hook-admin: webhook 'a': subscribed to 'pong', which is no event of the catalog; did you mean 'ping'?
 hook-admin: webhook 'a': subscribed to 'ping:all', which is not public
 hook-admin: webhook 'a': subscribed to 'x*', which is no event of the catalog
 hook-admin: webhook 'a': never called for 'service:subscribed': it has no attribute 'serviceId'

@@ -111,3 +111,26 @@ many() {
 	TERM=xterm run_prog hook-admin list
 	! grep $'\e' "$OUT"
 }
+
+@test "event names: which one was meant, when it is set and when it is checked" {
+	export EV_WEBHOOKS=w.db
+	run_prog hook-admin add --id a --url http://a/ \
+		--subscribe 'pign,ping,service:subscribd,pi*,profile:completed'
+	want_code 0
+	cat >want <<-'END'
+	hook-admin: add: subscribed to 'pign', which is no event of the catalog; did you mean 'ping'?
+	hook-admin: add: subscribed to 'service:subscribd', which is no event of the catalog; did you mean 'service:subscribed'?
+	hook-admin: add: subscribed to 'profile:completed', which is not public
+	END
+	same want "$ERR"
+	run_prog hook-admin set a --unsubscribe pign,profile:completed
+	want_code 0
+	[ ! -s "$ERR" ]
+	run_prog hook-admin check
+	want_code 2
+	grep -qx "hook-admin: webhook 'a': subscribed to 'service:subscribd', which is no event of the catalog; did you mean 'service:subscribed'?" "$ERR"
+	# Without a catalog nothing is known of names.
+	EV_CATALOG=none run_prog hook-admin set a --subscribe anything
+	want_code 0
+	[ ! -s "$ERR" ]
+}

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/nearest.h"
 #include "base/table.h"
 #include "base/utf8.h"
 #include "cmd/admin.h"
@@ -443,26 +444,61 @@ some_public(const struct catalog *c, struct span subscription)
 	return false;
 }
 
+/* What is wrong with a subscription, replacing *b; nothing: true. */
+static bool
+judge_subscription(const struct catalog *c, struct span s, struct buf *b)
+{
+	struct nearest near;
+	size_t i;
+
+	if (some_public(c, s))
+		return true;
+	b->len = 0;
+	buf_puts(b, "subscribed to '");
+	diag_foreign(b, s, 64);
+	if (catalog_find(c, s)) {
+		buf_puts(b, "', which is not public");
+		return false;
+	}
+	buf_puts(b, "', which is no event of the catalog");
+	nearest_open(&near, s);
+	for (i = 0; i < c->n; i++)
+		if (c->events[i].public)
+			nearest_offer(&near, c->events[i].name);
+	nearest_put(&near, "", b);
+	return false;
+}
+
 static void
 check_subscriptions(struct check *c, const struct webhook *w)
 {
-	struct buf name = { 0 }, where = { 0 };
+	struct buf why = { 0 }, where = { 0 };
 	uint32_t i;
 
 	buf_printf(&where, "webhook '%.*s'", (int)w->id.len, w->id.p);
-	for (i = 0; i < w->n_subscriptions; i++) {
-		struct span s = w->subscriptions[i];
-
-		if (some_public(&c->catalog, s))
-			continue;
-		name.len = 0;
-		diag_foreign(&name, s, 64);
-		say_fault(c, buf_str(&where), "subscribed to '%s', which is "
-		    "%s", buf_str(&name), catalog_find(&c->catalog, s) ?
-		    "not public" : "no event of the catalog");
-	}
-	buf_clear(&name);
+	for (i = 0; i < w->n_subscriptions; i++)
+		if (!judge_subscription(&c->catalog, w->subscriptions[i], &why))
+			say_fault(c, buf_str(&where), "%s", buf_str(&why));
+	buf_clear(&why);
 	buf_clear(&where);
+}
+
+void
+admin_warn_subscriptions(struct admin *a, const struct webhook *w)
+{
+	struct buf why = { 0 }, reasons = { 0 };
+	struct catalog c;
+	uint32_t i;
+
+	/* One that does not load is a matter for check. */
+	if (catalog_open(&c, a->catalog_dir, &reasons) == 0)
+		for (i = 0; i < w->n_subscriptions; i++)
+			if (!judge_subscription(&c, w->subscriptions[i], &why))
+				diag_print(&a->stage.diag, DIAG_WARNING,
+				    "%s: %s", a->command, buf_str(&why));
+	catalog_close(&c);
+	buf_clear(&why);
+	buf_clear(&reasons);
 }
 
 static bool

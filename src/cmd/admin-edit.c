@@ -401,6 +401,8 @@ draft_finish(struct draft *d, struct webhooks *list)
 	    webhooks_finish(list, &reasons) != 0 ||
 	    transforms_check(list, &reasons) != 0)
 		die_bad(a, a->command, &reasons);
+	if (a->given & ADMIN_BIT(ADMIN_SUBSCRIBE))
+		admin_warn_subscriptions(a, &list->list[0]);
 	json_clear(&json);
 	buf_clear(&text);
 	buf_clear(&reasons);

@@ -70,6 +70,9 @@ const struct webhook *admin_find(struct admin *, const struct webhooks *,
 void admin_warn_unknown(struct admin *, const char *what,
     struct span text);
 
+/* Warn of subscriptions to what is no public event of the catalog. */
+void admin_warn_subscriptions(struct admin *, const struct webhook *);
+
 void admin_add(struct admin *);
 void admin_set(struct admin *);
 void admin_enable(struct admin *);
