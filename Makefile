@@ -51,7 +51,7 @@ LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
 
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wwrite-strings -Wformat=2 -Wpointer-arith -Wvla -Wundef
-EV_CPPFLAGS := -Isrc -include src/base/banned.h -MMD -MP \
+EV_CPPFLAGS := -Isrc -I.build/gen -include src/base/banned.h -MMD -MP \
 	-D_POSIX_C_SOURCE=200809L -D_XOPEN_SOURCE=700 \
 	-DEV_VERSION='"$(VERSION)"' -DEV_DATADIR='"$(PREFIX)/share/evpipe"' \
 	$(shell pkg-config --cflags $(PKGS) libjq 2>/dev/null || \
@@ -104,6 +104,17 @@ $(BUILD)/prefix: FORCE
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cmd/*.c)): $(BUILD)/prefix
 FORCE:
 
+# The metaschemas as published, as string literals.
+METASCHEMAS := $(wildcard src/json/metaschema/*.json src/json/metaschema/*/*.json)
+.build/gen/metaschema.inc: $(METASCHEMAS)
+	@mkdir -p $(@D)
+	@for f in $(METASCHEMAS:src/json/metaschema/%.json=%); do \
+		echo "{ SPAN(BASE \"$$f\"), SPAN("; \
+		sed 's/["\\]/\\&/g; s/.*/"&\\n"/' src/json/metaschema/$$f.json; \
+		echo ") },"; \
+	done >$@.new && mv $@.new $@
+$(BUILD)/src/json/metaschema.o: .build/gen/metaschema.inc
+
 $(BUILD)/%.o: %.c | $(BUILD)/libraries
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CPPFLAGS) $(EV_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -142,11 +153,13 @@ FUZZERS := $(patsubst tests/fuzz/%.c,.build/fuzz/%,$(wildcard tests/fuzz/*.c))
 fuzz: $(FUZZERS)
 	@set -e; cd .build/fuzz; for f in $(notdir $(FUZZERS)); do \
 		mkdir -p $$f.corpus; \
+		sh $(CURDIR)/tests/fuzz/seeds.sh $$f $$f.corpus; \
 		./$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 			-max_len=65536 $$f.corpus; \
 	done
 
-.build/fuzz/%: tests/fuzz/%.c $(wildcard src/json/*.[ch] src/base/*.[ch])
+.build/fuzz/%: tests/fuzz/%.c $(wildcard src/json/*.[ch] src/base/*.[ch]) \
+		.build/gen/metaschema.inc
 	@mkdir -p $(@D)
 	$(Q)clang $(EV_CPPFLAGS) -std=c11 -O1 -g -MF $@.d \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \

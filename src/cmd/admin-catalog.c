@@ -260,7 +260,7 @@ static bool
 load_catalog(struct admin *a, struct catalog *c)
 {
 	struct buf reasons = { 0 };
-	int r = catalog_open(c, a->catalog_dir, &reasons);
+	int r = catalog_open(c, a->catalog_dir, 0, &reasons);
 
 	if (r != 0)
 		admin_say(a, DIAG_ERROR, "catalog", buf_bytes(&reasons));
@@ -491,7 +491,7 @@ admin_warn_subscriptions(struct admin *a, const struct webhook *w)
 	uint32_t i;
 
 	/* One that does not load is a matter for check. */
-	if (catalog_open(&c, a->catalog_dir, &reasons) == 0)
+	if (catalog_open(&c, a->catalog_dir, 0, &reasons) == 0)
 		for (i = 0; i < w->n_subscriptions; i++)
 			if (!judge_subscription(&c, w->subscriptions[i], &why))
 				diag_print(&a->stage.diag, DIAG_WARNING,

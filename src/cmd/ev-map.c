@@ -77,8 +77,7 @@ each_event(struct stage *s, void *ctx)
 		entry = event_check(&m->event, &m->config.catalog, &m->fault);
 	if (!entry) {
 		drain(s, m);
-		stage_reject(s, m->fault.reason, buf_bytes(&m->fault.error),
-		    buf_bytes(&m->fault.detail));
+		stage_reject_fault(s, &m->fault);
 	} else if (entry->public) {
 		buf_span(pipeline_out(&m->pipeline, s), m->event.text);
 		pipeline_end_line(&m->pipeline, s);

@@ -267,8 +267,7 @@ each_event(struct stage *s, void *ctx)
 	if (!match_line(r, s->input)) {
 		/* It keeps the fault: lines on their way have none. */
 		drain(s, r);
-		stage_reject(s, r->fault.reason, buf_bytes(&r->fault.error),
-		    buf_bytes(&r->fault.detail));
+		stage_reject_fault(s, &r->fault);
 		return;
 	}
 	n = r->n_tasks ? r->n_tasks : r->n_matches;

@@ -2,25 +2,29 @@
  * ev-validate: passes valid events on, byte for byte, and rejects the others
  * with the reason. With --schema, any lines against any JSON Schema.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
-#include <unistd.h>
 
+#include "base/alloc.h"
 #include "cmd/option.h"
 #include "cmd/source.h"
 #include "event/event.h"
+#include "json/schema_file.h"
 
 static const char usage[] =
-    "usage: ev-validate [-hVv] [-c DIR | --schema FILE] [--max-line BYTES]\n"
-    "                   [-r FILE] [FILE ...]\n";
+    "usage: ev-validate [-ahVv] [--format] [-c DIR] [--max-line BYTES] [-r FILE]\n"
+    "                   [FILE ...]\n"
+    "       ev-validate [-ahVv] [--format] --schema FILE [--ref [URI=]DIR]\n"
+    "                   [--max-line BYTES] [-r FILE] [FILE ...]\n";
 
-enum { OPT_SCHEMA = OPT_OWN };
+enum { OPT_FORMAT = OPT_OWN, OPT_REF, OPT_SCHEMA };
 
 static const struct option options[] = {
+	{ "all", no_argument, NULL, 'a' },
 	{ "catalog", required_argument, NULL, 'c' },
+	{ "format", no_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "ref", required_argument, NULL, OPT_REF },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "schema", required_argument, NULL, OPT_SCHEMA },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -30,10 +34,14 @@ static const struct option options[] = {
 
 struct validate {
 	struct catalog catalog;
-	struct schema *schema; /* --schema */
+	struct schemas *schemas; /* with --schema, and: */
+	struct schema *schema;
 	struct event event;
 	struct fault fault;
 	const char *catalog_dir, *schema_file;
+	const char **refs; /* --ref */
+	size_t n_refs, cap_refs;
+	unsigned flags; /* of schemas */
 };
 
 static void
@@ -42,12 +50,10 @@ each_event(struct stage *s, void *ctx)
 	struct validate *v = ctx;
 
 	if (event_read(&v->event, s->input, &v->fault) < 0 ||
-	    !event_check(&v->event, &v->catalog, &v->fault)) {
-		stage_reject(s, v->fault.reason, buf_bytes(&v->fault.error),
-		    buf_bytes(&v->fault.detail));
-		return;
-	}
-	(void)out_line(&s->out, v->event.text);
+	    !event_check(&v->event, &v->catalog, &v->fault))
+		stage_reject_fault(s, &v->fault);
+	else
+		(void)out_line(&s->out, v->event.text);
 }
 
 static void
@@ -55,21 +61,18 @@ each_value(struct stage *s, void *ctx)
 {
 	struct validate *v = ctx;
 	struct json *j = &v->event.json;
-	struct schema_fault why;
 	struct json_error bad;
 
 	if (json_read(j, s->input.p, s->input.len, &bad) < 0) {
 		fault_set(&v->fault, "not-json", "%s at byte %zu", bad.what,
 		    bad.column);
-	} else if (!schema_check(v->schema, j, 0, &why)) {
-		fault_set(&v->fault, "invalid", "%s", "");
-		schema_explain(&why, j, 0, "", &v->fault.error);
+	} else if (!schema_check(v->schema, j, 0)) {
+		fault_schema(&v->fault, "invalid", v->schema, j, 0, "");
 	} else {
 		(void)out_line(&s->out, s->input);
 		return;
 	}
-	stage_reject(s, v->fault.reason, buf_bytes(&v->fault.error),
-	    (struct span){ 0 });
+	stage_reject_fault(s, &v->fault);
 }
 
 static void
@@ -77,33 +80,67 @@ load_catalog(struct stage *s, struct validate *v)
 {
 	struct buf reasons = { 0 };
 
-	if (catalog_open(&v->catalog, v->catalog_dir, &reasons) < 0)
+	if (catalog_open(&v->catalog, v->catalog_dir, v->flags, &reasons) < 0)
 		stage_die(s, EX_SETUP, "the catalog does not load:\n%s",
 		    buf_str(&reasons));
+}
+
+/* --ref DIR, or --ref URI=DIR. */
+static void
+load_ref(struct stage *s, struct validate *v, const char *ref)
+{
+	const char *sign = strchr(ref, '=');
+	struct buf uri = { 0 }, reasons = { 0 };
+	const char *dir = ref;
+
+	if (sign && memchr(ref, ':', (size_t)(sign - ref))) {
+		buf_add(&uri, ref, (size_t)(sign - ref));
+		dir = sign + 1;
+	}
+	if (schema_file_read_dir(v->schemas, dir, uri.len ? buf_str(&uri) :
+	    NULL, &reasons) < 0)
+		stage_die(s, EX_SETUP, "--ref %s does not load:\n%s", ref,
+		    buf_str(&reasons));
+	buf_clear(&uri);
+}
+
+/* A misspelt keyword checks nothing, and the standard has it ignored. */
+static void
+warn_unknown(struct stage *s, const struct validate *v)
+{
+	const struct names *unknown = schemas_unknown(v->schemas);
+	size_t i;
+
+	for (i = 0; i < unknown->n; i++) {
+		struct buf shown = { 0 };
+
+		diag_foreign(&shown, unknown->list[i], 80);
+		diag_print(&s->diag, DIAG_WARNING, "%s: '%s' is no keyword of "
+		    "JSON Schema and is ignored", v->schema_file,
+		    buf_str(&shown));
+		buf_clear(&shown);
+	}
 }
 
 static void
 load_schema(struct stage *s, struct validate *v)
 {
-	int fd = open(v->schema_file, O_RDONLY | O_CLOEXEC);
-	struct buf text = { 0 };
-	struct json_error bad;
 	struct error e;
-	ssize_t n = fd;
+	size_t i;
+	int n;
 
-	while (n >= 0 && (n = read(fd, buf_room(&text, 65536), 65536)) > 0)
-		text.len += (size_t)n;
+	v->schemas = schemas_new(v->flags);
+	n = schema_file_read(v->schemas, v->schema_file, NULL, &e);
 	if (n < 0)
-		stage_die(s, EX_SETUP, "cannot read the schema '%s': %s",
-		    v->schema_file, strerror(errno));
-	close(fd);
-	if (json_read(&v->event.json, buf_str(&text), text.len, &bad) < 0)
-		stage_die(s, EX_SETUP, "the schema '%s' is not JSON: %s at "
-		    "byte %zu", v->schema_file, bad.what, bad.column);
-	v->schema = schema_compile(&v->event.json, 0, &e);
+		stage_die(s, EX_SETUP, "the schema '%s' does not load: %s",
+		    v->schema_file, e.text);
+	schemas_declare(v->schemas, n, 0);
+	for (i = 0; i < v->n_refs; i++)
+		load_ref(s, v, v->refs[i]);
+	v->schema = schemas_compile(v->schemas, n, &e);
 	if (!v->schema)
 		stage_die(s, EX_SETUP, "%s: %s", v->schema_file, e.text);
-	buf_clear(&text);
+	warn_unknown(s, v);
 }
 
 static void
@@ -111,12 +148,23 @@ read_options(struct stage *s, struct validate *v, int argc, char **argv)
 {
 	int c;
 
-	while ((c = option_next(s, argc, argv, "c:hr:Vv", options)) != -1) {
+	while ((c = option_next(s, argc, argv, "ac:hr:Vv", options)) != -1) {
 		if (stage_option(s, c, optarg))
 			continue;
 		switch (c) {
+		case 'a':
+			v->fault.all = true;
+			break;
 		case 'c':
 			v->catalog_dir = optarg;
+			break;
+		case OPT_FORMAT:
+			v->flags |= SCHEMA_FORMAT;
+			break;
+		case OPT_REF:
+			v->refs = alloc_grow(v->refs, &v->cap_refs,
+			    v->n_refs + 1, sizeof(*v->refs));
+			v->refs[v->n_refs++] = optarg;
 			break;
 		case OPT_SCHEMA:
 			v->schema_file = optarg;
@@ -129,8 +177,9 @@ read_options(struct stage *s, struct validate *v, int argc, char **argv)
 			stage_usage(s, usage);
 		}
 	}
-	if (v->catalog_dir && v->schema_file)
+	if (v->schema_file ? v->catalog_dir != NULL : v->n_refs > 0)
 		stage_usage(s, usage);
+	v->fault.values = s->diag.verbose;
 }
 
 int
@@ -149,7 +198,8 @@ main(int argc, char **argv)
 	stage_open(&s);
 	source_run(&s, argv + optind, v.schema ? each_value : each_event, &v);
 	catalog_close(&v.catalog);
-	schema_free(v.schema);
+	schemas_free(v.schemas);
+	free(v.refs);
 	event_clear(&v.event);
 	fault_clear(&v.fault);
 	return stage_close(&s);

@@ -119,11 +119,32 @@ stage_open(struct stage *s)
 		stage_die(s, EX_SETUP, "%s", e.text);
 }
 
-void
-stage_reject(struct stage *s, const char *reason, struct span error,
-    struct span detail)
+/* A diagnostic for each line of the text. */
+static void
+say_rejected(struct stage *s, const char *reason, struct span text)
 {
-	struct buf text = { 0 }, shown = { 0 };
+	const char *p = text.p, *end = text.p + text.len, *q;
+
+	do {
+		struct buf shown = { 0 };
+
+		q = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+		if (!q)
+			q = end;
+		diag_foreign(&shown, (struct span){ p, (size_t)(q - p) },
+		    SHOWN_ERROR_BYTES);
+		diag_print(&s->diag, DIAG_WARNING, "%s: %s", reason,
+		    buf_str(&shown));
+		buf_clear(&shown);
+		p = q + 1;
+	} while (q < end);
+}
+
+static void
+reject(struct stage *s, const char *reason, struct span error,
+    struct span detail, struct span faults)
+{
+	struct buf text = { 0 };
 	struct error e;
 
 	buf_span(&text, error);
@@ -131,15 +152,26 @@ stage_reject(struct stage *s, const char *reason, struct span error,
 		buf_puts(&text, ": ");
 		buf_span(&text, detail);
 	}
-	diag_foreign(&shown, s->diag.verbose ? buf_bytes(&text) : error,
-	    SHOWN_ERROR_BYTES);
-	diag_print(&s->diag, DIAG_WARNING, "%s: %s", reason, buf_str(&shown));
+	say_rejected(s, reason, s->diag.verbose ? buf_bytes(&text) : error);
 	if (reject_write(&s->reject, s->diag.file, s->diag.line, reason,
-	    buf_bytes(&text), s->input, s->input_bytes, &e) < 0)
+	    buf_bytes(&text), faults, s->input, s->input_bytes, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	stage_worsen(s, EX_REJECTED);
 	buf_clear(&text);
-	buf_clear(&shown);
+}
+
+void
+stage_reject(struct stage *s, const char *reason, struct span error,
+    struct span detail)
+{
+	reject(s, reason, error, detail, (struct span){ 0 });
+}
+
+void
+stage_reject_fault(struct stage *s, const struct fault *f)
+{
+	reject(s, f->reason, buf_bytes(&f->error), buf_bytes(&f->detail),
+	    buf_bytes(&f->records));
 }
 
 void

@@ -12,6 +12,7 @@
 #include "base/exitcode.h"
 #include "base/out.h"
 #include "base/span.h"
+#include "event/event.h"
 #include "event/reject.h"
 
 /* Where events enter and between stages (DESIGN.md section 5). */
@@ -64,6 +65,7 @@ void stage_open(struct stage *);
  */
 void stage_reject(struct stage *, const char *reason, struct span error,
     struct span detail);
+void stage_reject_fault(struct stage *, const struct fault *);
 
 /* The exit code is to be this at least. */
 void stage_worsen(struct stage *, enum exitcode);

@@ -5,14 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "json/reader.h"
-
-enum { MAX_FILE_BYTES = 4 << 20 }; /* an event's file, a map */
+#include "json/schema_file.h"
 
 /* Where the programs' data lie: beside bin/ if it is there, else as built. */
 static char *
@@ -45,39 +44,15 @@ catalog_read(const struct catalog *c, const char *file, struct buf *text,
     struct error *e)
 {
 	struct buf path = { 0 };
-	struct stat st;
-	ssize_t n = 0;
-	int fd;
+	int r;
 
 	if (strchr(file, '/'))
 		return error_set(e, "'%s' is not a file name in the catalog",
 		    file);
 	buf_printf(&path, "%s/%s", c->dir, file);
-	fd = open(buf_str(&path), O_RDONLY | O_CLOEXEC);
+	r = file_read(buf_str(&path), SCHEMA_FILE_MAX_BYTES, text, e);
 	buf_clear(&path);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		error_set(e, "cannot open: %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	while (text->len <= MAX_FILE_BYTES) {
-		size_t room = st.st_size > 0 && st.st_size < MAX_FILE_BYTES ?
-		    (size_t)st.st_size + 1 : 4096;
-
-		n = read(fd, buf_room(text, room), room);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		text->len += (size_t)n;
-	}
-	close(fd);
-	if (n < 0)
-		return error_set(e, "cannot read: %s", strerror(errno));
-	if (text->len > MAX_FILE_BYTES)
-		return error_set(e, "larger than 4 MiB");
-	return 0;
+	return r;
 }
 
 /* The faults of one file go to one buffer, with the file's name before each. */
@@ -158,7 +133,6 @@ take_member(struct loading *l, struct catalog *c, uint32_t name)
 	uint32_t v = name + 1;
 	bool string = json_kind(l->j, v) == JSON_STRING;
 	struct buf scratch = { 0 };
-	struct error e;
 
 	if (json_string_is(l->j, name, SPAN("name"))) {
 		if (!string || json_at(l->j, v)->len == 2)
@@ -176,9 +150,7 @@ take_member(struct loading *l, struct catalog *c, uint32_t name)
 			ev->description = keep_string(l, c, v);
 	} else if (json_string_is(l->j, name, SPAN("payload"))) {
 		ev->payload = json_bytes(l->j, v);
-		ev->schema = schema_compile(l->j, v, &e);
-		if (!ev->schema)
-			fault(l, "payload: %s", e.text);
+		schemas_declare(c->schemas, ev->document, v);
 	} else if (json_string_is(l->j, name, SPAN("map"))) {
 		struct span s = string ? json_string(l->j, v, &scratch) :
 		    (struct span){ 0 };
@@ -236,35 +208,78 @@ take_event(struct loading *l, struct catalog *c)
 }
 
 static void
-load_file(struct catalog *c, struct json *j, char *file, struct buf *reasons)
+load_file(struct catalog *c, const char *path, char *file, struct buf *reasons)
 {
 	struct catalog_event *ev;
-	struct buf text = { 0 };
-	struct json_error bad;
 	struct loading l;
 	struct error e;
 
 	c->events = alloc_grow(c->events, &c->cap, c->n + 1, sizeof(*ev));
 	ev = &c->events[c->n++];
 	*ev = (struct catalog_event){ .file = file };
-	l = (struct loading){ .event = ev, .j = j, .reasons = reasons };
-	if (catalog_read(c, file, &text, &e) < 0)
+	l = (struct loading){ .event = ev, .reasons = reasons };
+	ev->document = schema_file_read(c->schemas, path, NULL, &e);
+	if (ev->document < 0) {
 		fault(&l, "%s", e.text);
-	else if (json_read(j, buf_str(&text), text.len, &bad) < 0)
-		fault(&l, "not JSON: %s at byte %zu", bad.what, bad.column);
-	else
-		take_event(&l, c);
-	c->texts = alloc_grow(c->texts, &c->cap_texts, c->n_texts + 1,
-	    sizeof(*c->texts));
-	c->texts[c->n_texts++] = text.p;
+		return;
+	}
+	l.j = schemas_json(c->schemas, ev->document);
+	take_event(&l, c);
 }
 
 static bool
-is_event_file(const char *name)
+ends_in(const char *name, const char *end)
 {
-	size_t n = strlen(name);
+	size_t n = strlen(name), m = strlen(end);
 
-	return *name != '.' && n > 5 && strcmp(name + n - 5, ".json") == 0;
+	return n > m && strcmp(name + n - m, end) == 0;
+}
+
+/* An event's file, or a schema for others to refer to. */
+static void
+load_entry(struct catalog *c, const char *name, struct buf *reasons)
+{
+	struct loading l = { .reasons = reasons };
+	struct catalog_event shared = { 0 };
+	struct buf path = { 0 };
+	struct error e;
+	int n;
+
+	if (*name == '.' || !ends_in(name, ".json"))
+		return;
+	buf_printf(&path, "%s/%s", c->dir, name);
+	if (!ends_in(name, ".schema.json")) {
+		load_file(c, buf_str(&path), alloc_copy(name, strlen(name)),
+		    reasons);
+	} else if ((n = schema_file_read(c->schemas, buf_str(&path), NULL,
+	    &e)) < 0) {
+		shared.file = (char *)(uintptr_t)name;
+		l.event = &shared;
+		fault(&l, "%s", e.text);
+	} else {
+		schemas_declare(c->schemas, n, 0);
+	}
+	buf_clear(&path);
+}
+
+/* When all that they may refer to is there. */
+static void
+compile_schemas(struct catalog *c, struct buf *reasons)
+{
+	struct error e;
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		struct loading l = { .event = &c->events[i],
+			.reasons = reasons };
+
+		if (!l.event->payload.len)
+			continue;
+		l.event->schema = schemas_compile(c->schemas,
+		    l.event->document, &e);
+		if (!l.event->schema)
+			fault(&l, "payload: %s", e.text);
+	}
 }
 
 static int
@@ -280,15 +295,10 @@ static int
 load_dir(struct catalog *c, DIR *d, struct buf *reasons)
 {
 	struct dirent *entry;
-	struct json j;
 	size_t i;
 
-	json_init(&j);
 	while ((errno = 0, entry = readdir(d)) != NULL)
-		if (is_event_file(entry->d_name))
-			load_file(c, &j, alloc_copy(entry->d_name,
-			    strlen(entry->d_name)), reasons);
-	json_clear(&j);
+		load_entry(c, entry->d_name, reasons);
 	if (errno) {
 		buf_printf(reasons, "cannot read the catalog '%s': %s", c->dir,
 		    strerror(errno));
@@ -296,6 +306,10 @@ load_dir(struct catalog *c, DIR *d, struct buf *reasons)
 	}
 	if (c->n)
 		qsort(c->events, c->n, sizeof(*c->events), by_name);
+	compile_schemas(c, reasons);
+	for (i = 0; i < c->n; i++)
+		if (names_add(&c->names, c->events[i].name) != i)
+			break;
 	for (i = 1; i < c->n; i++) {
 		struct loading l = { .event = &c->events[i],
 			.reasons = reasons };
@@ -312,12 +326,13 @@ load_dir(struct catalog *c, DIR *d, struct buf *reasons)
 }
 
 int
-catalog_open(struct catalog *c, const char *dir, struct buf *reasons)
+catalog_open(struct catalog *c, const char *dir, unsigned flags,
+    struct buf *reasons)
 {
 	DIR *d;
 	int r;
 
-	*c = (struct catalog){ 0 };
+	*c = (struct catalog){ .schemas = schemas_new(flags | SCHEMA_STRICT) };
 	if (!dir)
 		dir = getenv("EV_CATALOG");
 	c->dir = dir && *dir ? alloc_copy(dir, strlen(dir)) : default_dir();
@@ -338,7 +353,6 @@ catalog_close(struct catalog *c)
 	size_t i;
 
 	for (i = 0; i < c->n; i++) {
-		schema_free(c->events[i].schema);
 		free(c->events[i].map);
 		free(c->events[i].required);
 		free(c->events[i].file);
@@ -346,6 +360,8 @@ catalog_close(struct catalog *c)
 	for (i = 0; i < c->n_texts; i++)
 		free(c->texts[i]);
 	free(c->texts);
+	names_clear(&c->names);
+	schemas_free(c->schemas);
 	free(c->events);
 	free(c->dir);
 	*c = (struct catalog){ 0 };
@@ -354,18 +370,7 @@ catalog_close(struct catalog *c)
 const struct catalog_event *
 catalog_find(const struct catalog *c, struct span name)
 {
-	size_t low = 0, high = c->n;
+	long i = names_find(&c->names, name);
 
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		int order = span_cmp(c->events[mid].name, name);
-
-		if (order == 0)
-			return &c->events[mid];
-		if (order < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return NULL;
+	return i < 0 ? NULL : &c->events[i];
 }

@@ -1,6 +1,6 @@
 /*
  * The catalog: a directory with one JSON file an event (DESIGN.md section 3,
- * evpipe-catalog(5)).
+ * evpipe-catalog(5)), and schemas that several of them refer to, *.schema.json.
  */
 #ifndef EVENT_CATALOG_H
 #define EVENT_CATALOG_H
@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
+#include "json/names.h"
 #include "json/schema.h"
 
 struct catalog_event {
@@ -20,6 +21,7 @@ struct catalog_event {
 	struct span payload;   /* the schema's text, as in the file */
 	struct span examples;  /* text of an array of events; empty: none */
 	struct schema *schema;
+	int document;          /* its number in the set of schemas */
 	char *map;             /* the jq program's file name; NULL: none */
 	struct span *required; /* required_attributes */
 	size_t n_required;
@@ -30,16 +32,19 @@ struct catalog {
 	char *dir;
 	struct catalog_event *events; /* by name */
 	size_t n, cap;
-	char **texts; /* the files' texts, which the spans point into */
+	struct names names;      /* the events', by their place in the array */
+	struct schemas *schemas; /* has the files' texts, too */
+	char **texts; /* strings that spans point into */
 	size_t n_texts, cap_texts;
 };
 
 /*
  * Load the catalog of a directory. dir NULL: $EV_CATALOG, else the one
- * installed with the program. 0, or -1 with a line per fault in *reasons;
+ * installed with the program. flags: SCHEMA_FORMAT or 0. 0, or -1 with a line per fault in *reasons;
  * catalog_close also then.
  */
-int catalog_open(struct catalog *, const char *dir, struct buf *reasons);
+int catalog_open(struct catalog *, const char *dir, unsigned flags,
+    struct buf *reasons);
 void catalog_close(struct catalog *);
 
 /* The event of this name, or NULL. */

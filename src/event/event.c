@@ -12,6 +12,7 @@ fault_clear(struct fault *f)
 {
 	buf_clear(&f->error);
 	buf_clear(&f->detail);
+	buf_clear(&f->records);
 }
 
 int
@@ -20,11 +21,32 @@ fault_set(struct fault *f, const char *reason, const char *fmt, ...)
 	va_list ap;
 
 	f->reason = reason;
-	f->error.len = f->detail.len = 0;
+	f->error.len = f->detail.len = f->records.len = 0;
 	va_start(ap, fmt);
 	buf_vprintf(&f->error, fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+void
+fault_schema(struct fault *f, const char *reason, struct schema *s,
+    const struct json *j, uint32_t node, const char *prefix)
+{
+	const struct schema_fault *list;
+	size_t n, i;
+
+	fault_set(f, reason, "%s", "");
+	list = schema_faults(s, j, node, f->all, &n);
+	for (i = 0; i < n; i++) {
+		if (i) {
+			buf_putc(&f->error, '\n');
+			buf_putc(&f->records, ',');
+		}
+		schema_fault_text(s, &list[i], j, node, prefix, f->values,
+		    &f->error);
+		schema_fault_json(s, &list[i], j, node, prefix, f->values,
+		    &f->records);
+	}
 }
 
 void
@@ -168,7 +190,6 @@ const struct catalog_event *
 event_check(const struct event *ev, const struct catalog *c, struct fault *f)
 {
 	const struct catalog_event *entry = catalog_find(c, ev->name);
-	struct schema_fault why;
 	const struct json *j;
 	uint32_t node;
 
@@ -179,9 +200,8 @@ event_check(const struct event *ev, const struct catalog *c, struct fault *f)
 		return NULL;
 	}
 	j = event_payload(ev, &node);
-	if (schema_check(entry->schema, j, node, &why))
+	if (schema_check(entry->schema, j, node))
 		return entry;
-	fault_set(f, "invalid-payload", "%s", "");
-	schema_explain(&why, j, node, "/payload", &f->error);
+	fault_schema(f, "invalid-payload", entry->schema, j, node, "/payload");
 	return NULL;
 }

@@ -16,8 +16,12 @@ enum { EVENT_ID_BYTES = 255 };
 /* Why a line was refused. */
 struct fault {
 	const char *reason; /* a code: "not-json", "unknown-event", … */
-	struct buf error;   /* text without payload values */
+	struct buf error;   /* text without payload values, a line a fault */
 	struct buf detail;  /* what may hold them; often empty */
+	struct buf records; /* of a schema's faults: objects, with commas */
+	/* Set by the caller, and left alone. */
+	bool all;           /* every fault of a value, not the first alone */
+	bool values;        /* records have the values found */
 };
 
 void fault_clear(struct fault *);
@@ -25,6 +29,10 @@ void fault_clear(struct fault *);
 /* Fill in; always returns -1. */
 int fault_set(struct fault *, const char *reason, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A value fails a schema: the fault's error and records say where. */
+void fault_schema(struct fault *, const char *reason, struct schema *,
+    const struct json *, uint32_t node, const char *prefix);
 
 struct event {
 	struct json json;

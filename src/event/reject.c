@@ -52,8 +52,8 @@ reject_close(struct reject *r, struct error *e)
 
 int
 reject_write(struct reject *r, const char *file, uint64_t line,
-    const char *reason, struct span error, struct span input, uint64_t bytes,
-    struct error *e)
+    const char *reason, struct span error, struct span faults,
+    struct span input, uint64_t bytes, struct error *e)
 {
 	struct buf *b = &r->record;
 	char now[CLOCK_RFC3339_BYTES];
@@ -74,6 +74,12 @@ reject_write(struct reject *r, const char *file, uint64_t line,
 	json_put_member_u64(b, "line", line);
 	json_put_member(b, "reason", span_of(reason));
 	json_put_member(b, "error", error);
+	if (faults.len) {
+		json_put_name(b, "faults");
+		buf_putc(b, '[');
+		buf_span(b, faults);
+		buf_putc(b, ']');
+	}
 	json_put_member(b, "time", span_of(now));
 	if (utf8_valid(input)) {
 		json_put_member(b, "input", input);

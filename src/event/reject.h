@@ -29,14 +29,15 @@ int reject_open(struct reject *, const char *program, const char *path,
 int reject_close(struct reject *, struct error *); /* 0 or -1 */
 
 /*
- * Append one record in one write(2). reason is a code (`not-json`,
+ * Append one record in one write(2). faults: objects with commas between, for
+ * the member of that name; empty: none. reason is a code (`not-json`,
  * `unknown-event`, `invalid-payload`, `invalid-call`, `too-long`, …), error a
  * text. file: the operand, or NULL. bytes: 0, or the length of an oversize
  * line of which input is the head. 0, or -1 with the error.
  */
 int reject_write(struct reject *, const char *file, uint64_t line,
-    const char *reason, struct span error, struct span input, uint64_t bytes,
-    struct error *);
+    const char *reason, struct span error, struct span faults,
+    struct span input, uint64_t bytes, struct error *);
 
 /*
  * What was written is on disk, and the file's name with it. Where it went to no

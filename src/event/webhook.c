@@ -17,7 +17,6 @@
 #include "net/url.h"
 
 enum {
-	ARENA_BLOCK_BYTES = 64 * 1024,
 	NAME_SHOWN_BYTES = 64,
 	DERIVED_DIGITS = 12,
 };
@@ -31,44 +30,20 @@ struct entry {
 	bool bad;
 };
 
-static void *
-arena_room(struct arena *a, size_t len)
-{
-	void *p;
-
-	len = (len + 7) & ~(size_t)7;
-	if (len > a->size - a->used) {
-		a->blocks = alloc_grow(a->blocks, &a->cap, a->n + 1,
-		    sizeof(*a->blocks));
-		a->size = len > ARENA_BLOCK_BYTES ? len : ARENA_BLOCK_BYTES;
-		a->blocks[a->n++] = alloc_zero(a->size, 1);
-		a->used = 0;
-	}
-	p = a->blocks[a->n - 1] + a->used;
-	a->used += len;
-	return p;
-}
-
 /* An array of n items; NULL for none. */
 static void *
 arena_array(struct arena *a, size_t n, size_t size)
 {
-	return n ? arena_room(a, n * size) : NULL;
+	return n ? arena_alloc(a, n, size) : NULL;
 }
 
 static struct span
 arena_keep(struct arena *a, struct span s)
 {
-	char *p;
-
-	if (s.len == 0)
-		return SPAN("");
-	p = arena_room(a, s.len);
-	memcpy(p, s.p, s.len);
-	return (struct span){ p, s.len };
+	return s.len ? arena_copy(a, s) : SPAN("");
 }
 
-/* The same for a name that others are likely to have as well. */
+/* A name that others are likely to have as well. */
 static struct span
 keep_name(struct webhooks *w, struct span s)
 {
@@ -86,11 +61,7 @@ keep_name(struct webhooks *w, struct span s)
 void
 webhooks_clear(struct webhooks *w)
 {
-	size_t i;
-
-	for (i = 0; i < w->arena.n; i++)
-		free(w->arena.blocks[i]);
-	free(w->arena.blocks);
+	arena_clear(&w->arena);
 	free(w->list);
 	free(w->slots);
 	buf_clear(&w->scratch);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
@@ -68,10 +69,7 @@ struct webhooks {
 	size_t n_slots;
 	struct span recent[WEBHOOK_RECENT]; /* names, to keep each once */
 	struct buf scratch, href, text;
-	struct arena {
-		char **blocks;
-		size_t n, cap, used, size; /* of the last block */
-	} arena;
+	struct arena arena;
 };
 
 void webhooks_clear(struct webhooks *);

@@ -21,11 +21,7 @@
 #include "base/utf8.h"
 #include "json/pattern.h"
 
-/*
- * What one match may cost: bytes passed, and COST a callout. 2^28 is 64 for
- * each byte of the longest line, and at most about 0.3 s.
- */
-enum { BUDGET = 1 << 28, COST = 16 };
+enum { COST = 16 }; /* work of a callout, beside the bytes passed since */
 
 /* The matcher's memory, on its own stack or on the heap. */
 enum { MEMORY_KIB = 8192, STACK_BYTES = 32768 };
@@ -612,7 +608,7 @@ match_deep(struct regex *r, struct span text)
 }
 
 enum regex_result
-regex_match(struct regex *r, struct span text)
+regex_match(struct regex *r, struct span text, int64_t *work)
 {
 	enum regex_result result;
 	int n;
@@ -629,7 +625,7 @@ regex_match(struct regex *r, struct span text)
 		r->jit = pcre2_jit_compile(r->code, PCRE2_JIT_COMPLETE) == 0;
 		r->tried = true;
 	}
-	r->budget = (struct budget){ BUDGET, 0 };
+	r->budget = (struct budget){ *work, 0 };
 	if (r->jit) {
 		n = pcre2_jit_match(r->code, (PCRE2_SPTR)text.p, text.len, 0,
 		    PCRE2_NO_UTF_CHECK, r->data, r->context);
@@ -639,6 +635,7 @@ regex_match(struct regex *r, struct span text)
 		n = pcre2_match(r->code, (PCRE2_SPTR)text.p, text.len, 0,
 		    PCRE2_NO_UTF_CHECK, r->data, r->context);
 	}
+	*work = r->budget.left;
 	if (n == PCRE2_ERROR_NOMATCH)
 		return REGEX_NO;
 	return n < 0 ? REGEX_LIMIT : REGEX_YES;
@@ -648,6 +645,7 @@ regex_match(struct regex *r, struct span text)
 static bool
 names_are_good(const struct pattern *p)
 {
+	int64_t work = REGEX_WORK;
 	struct regex *r;
 	struct error e;
 	bool good = true;
@@ -660,7 +658,7 @@ names_are_good(const struct pattern *p)
 	for (i = 0; i < p->n_groups; i++)
 		if (p->groups[i].name.p)
 			good = good && r && regex_match(r,
-			    p->groups[i].name) == REGEX_YES;
+			    p->groups[i].name, &work) == REGEX_YES;
 	regex_free(r);
 	return good;
 }

@@ -52,8 +52,10 @@ take(struct span *s, size_t n)
 {
 	struct span head = { s->p, n };
 
-	s->p += n;
-	s->len -= n;
+	if (n) { /* an absent component has no p */
+		s->p += n;
+		s->len -= n;
+	}
 	return head;
 }
 

@@ -150,7 +150,7 @@ main(void)
 	unsigned round, k, matched = 0;
 	int bad = 0;
 
-	if (catalog_open(&catalog, "examples/catalog", &reasons) < 0) {
+	if (catalog_open(&catalog, "examples/catalog", 0, &reasons) < 0) {
 		printf("%s\n", buf_str(&reasons));
 		return 1;
 	}

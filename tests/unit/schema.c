@@ -21,41 +21,41 @@ static const struct {
 	{ "{\"type\":\"integer\"}", "-0", NULL },
 	{ "{\"type\":\"integer\"}", "1e400", NULL },
 	{ "{\"type\":\"integer\"}", "1.5",
-	    "the value has the wrong type (type, schema at '/type')" },
+	    "the value has the wrong type (type \"integer\", schema at '/type')" },
 	{ "{\"type\":\"integer\"}", "10e-2",
-	    "the value has the wrong type (type, schema at '/type')" },
+	    "the value has the wrong type (type \"integer\", schema at '/type')" },
 	{ "{\"type\":\"integer\"}", "1e-1",
-	    "the value has the wrong type (type, schema at '/type')" },
+	    "the value has the wrong type (type \"integer\", schema at '/type')" },
 	{ "{\"type\":[\"null\",\"string\"]}", "null", NULL },
 	{ "{\"type\":[\"null\",\"string\"]}", "\"\"", NULL },
 	{ "{\"type\":[\"null\",\"string\"]}", "{}",
-	    "the value has the wrong type (type, schema at '/type')" },
+	    "the value has the wrong type (type [\"null\",\"string\"], schema at '/type')" },
 	{ "{\"type\":\"boolean\"}", "false", NULL },
 	{ "{\"enum\":[\"A\",null,true]}", "\"\\u0041\"", NULL },
 	{ "{\"enum\":[\"A\",null,true]}", "false",
-	    "the value is not one of the values allowed (enum, schema at "
-	    "'/enum')" },
+	    "the value is not one of the values allowed (enum "
+	    "[\"A\",null,true], schema at '/enum')" },
 	{ "{\"const\":\"x\"}", "\"x\"", NULL },
 	{ "{\"const\":\"x\"}", "\"y\"",
-	    "the value is not the value required (const, schema at '/const')" },
+	    "the value is not the value required (const \"x\", schema at '/const')" },
 	{ "{\"minLength\":2}", "\"\xc3\xa9\"",
-	    "the value is too short (minLength, schema at '/minLength')" },
+	    "the value is too short (minLength 2, schema at '/minLength')" },
 	{ "{\"minLength\":1}", "\"\\u0000\"", NULL },
 	{ "{\"minLength\":1}", "5", NULL },
 	{ "{\"maxLength\":1}", "\"\\ud83c\\udf0a\"", NULL },
 	{ "{\"maxLength\":1}", "\"ab\"",
-	    "the value is too long (maxLength, schema at '/maxLength')" },
+	    "the value is too long (maxLength 1, schema at '/maxLength')" },
 	{ "{\"pattern\":\"^[A-Z]{2}$\"}", "\"AB\"", NULL },
 	{ "{\"pattern\":\"^[A-Z]{2}$\"}", "\"AB\\n\"",
-	    "the value does not match the pattern (pattern, schema at "
-	    "'/pattern')" },
+	    "the value does not match the pattern (pattern "
+	    "\"^[A-Z]{2}$\", schema at '/pattern')" },
 	{ "{\"required\":[\"a\"]}", "{\"a\":1}", NULL },
 	{ "{\"required\":[\"a\"]}", "[]", NULL },
-	{ "{\"required\":[\"a\",\"a\"]}", "{\"b\":1}",
+	{ "{\"required\":[\"a\"]}", "{\"b\":1}",
 	    "the value lacks the member 'a' (required, schema at '/required')" },
 	{ "{\"properties\":{\"a/b\":{\"items\":{\"type\":\"null\"}}}}",
 	    "{\"a/b\":[null,[null],1]}",
-	    "/a~1b/1 has the wrong type (type, schema at "
+	    "/a~1b/1 has the wrong type (type \"null\", schema at "
 	    "'/properties/a~1b/items/type')" },
 	{ "{\"properties\":{\"a\":true},\"additionalProperties\":false}",
 	    "{\"a\":1,\"b\":{\"c\":2}}",
@@ -70,12 +70,27 @@ static const struct {
 static const struct {
 	const char *schema, *want;
 } refused[] = {
-	{ "1", "schema at '': neither an object nor a boolean" },
+	{ "1", "schema at '': has the wrong type (type "
+	    "[\"object\", \"boolean\"])" },
 	{ "{\"typ\":\"string\"}", "schema at '/typ': unknown keyword" },
 	{ "{\"type\":\"text\"}",
-	    "schema at '/type': type: not a type, nor a list of types" },
+	    "schema at '/type': is not one of the values allowed (enum "
+	    "[\"array\", \"boolean\", \"integer\", \"null\", \"number\", "
+	    "\"object\", \"string\"])" },
 	{ "{\"properties\":{\"x\":{\"minLength\":-1}}}",
-	    "schema at '/properties/x/minLength': not a number of characters" },
+	    "schema at '/properties/x/minLength': is too small (minimum 0)" },
+	{ "{\"multipleOf\":0}",
+	    "schema at '/multipleOf': is too small (exclusiveMinimum 0)" },
+	{ "{\"$ref\":\"#\"}",
+	    "schema at '': refers to itself without a step into the value" },
+	{ "{\"not\":{\"anyOf\":[{\"$ref\":\"#\"}]}}",
+	    "schema at '': refers to itself without a step into the value" },
+	{ "{\"$ref\":\"other.json\"}", "schema at '/$ref': there is no schema "
+	    "'file:///other.json' in the catalog or the --ref directories" },
+	{ "{\"$ref\":\"#/$defs/x\"}",
+	    "schema at '/$ref': 'file:///s#/$defs/x' leads to nothing" },
+	{ "{\"x-unit\":1,\"$schema\":\"urn:x\"}", "$schema: there is no "
+	    "schema 'urn:x' in the catalog or the --ref directories" },
 	{ "{\"pattern\":\"a++\"}", "schema at '/pattern': pattern: "
 	    "nothing to repeat at offset 2" },
 	{ "{\"pattern\":\"(\"}", "schema at '/pattern': pattern: a group "
@@ -106,42 +121,160 @@ expect(const char *what, const char *got, const char *want)
 	failures++;
 }
 
+static int
+add(struct schemas *s, const char *text, const char *uri)
+{
+	struct json_error bad;
+	struct buf b = { 0 };
+	int n;
+
+	buf_puts(&b, text);
+	n = schemas_read(s, &b, uri, &bad);
+	if (n >= 0)
+		schemas_declare(s, n, 0);
+	return n;
+}
+
+/* Each of an instance's faults, a line. */
+static void
+explain(struct schema *schema, const struct json *j, bool all, struct buf *b)
+{
+	const struct schema_fault *list;
+	size_t n, i;
+
+	list = schema_faults(schema, j, 0, all, &n);
+	for (i = 0; i < n; i++) {
+		if (i)
+			buf_putc(b, '\n');
+		schema_fault_text(schema, &list[i], j, 0, "", false, b);
+	}
+}
+
+static void
+run_rows(struct json *j)
+{
+	struct buf v = { 0 }, text = { 0 };
+	struct error e;
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct schemas *s = schemas_new(SCHEMA_STRICT);
+		struct schema *schema = schemas_compile(s,
+		    add(s, rows[i].schema, "file:///s"), &e);
+
+		text.len = 0;
+		read_text(j, &v, rows[i].value);
+		if (!schema)
+			expect(rows[i].schema, e.text, "a schema");
+		else if (!schema_check(schema, j, 0))
+			explain(schema, j, false, &text);
+		expect(rows[i].value, buf_str(&text),
+		    rows[i].want ? rows[i].want : "");
+		schemas_free(s);
+	}
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct schemas *s = schemas_new(SCHEMA_STRICT);
+		struct schema *schema = schemas_compile(s,
+		    add(s, refused[i].schema, "file:///s"), &e);
+
+		expect(refused[i].schema, schema ? "taken" : e.text,
+		    refused[i].want);
+		schemas_free(s);
+	}
+	buf_clear(&v);
+	buf_clear(&text);
+}
+
+/* Several documents, several faults. */
+static void
+run_set(struct json *j)
+{
+	struct schemas *s = schemas_new(0);
+	struct buf v = { 0 }, text = { 0 };
+	const struct schema_fault *list;
+	struct schema *schema;
+	struct error e;
+	size_t n;
+	int main_;
+
+	main_ = add(s, "{\"properties\":{\"a\":{\"$ref\":\"b.json#/$defs/x\"},"
+	    "\"c\":{\"$ref\":\"urn:c\"}},\"required\":[\"d\"],"
+	    "\"anyOf\":[{\"required\":[\"e\"]},{\"maxProperties\":1}]}",
+	    "file:///dir/a.json");
+	add(s, "{\"$defs\":{\"x\":{\"type\":\"null\"}}}",
+	    "file:///dir/b.json");
+	add(s, "{\"$id\":\"urn:c\",\"multipleOf\":0.01}", "file:///dir/c");
+	schema = schemas_compile(s, main_, &e);
+	if (!schema) {
+		expect("a set", e.text, "a schema");
+		return;
+	}
+	read_text(j, &v, "{\"a\":1,\"c\":0.001}");
+	explain(schema, j, true, &text);
+	expect("all faults", buf_str(&text),
+	    "/a has the wrong type (type \"null\", schema at "
+	    "'file:///dir/b.json#/$defs/x/type')\n"
+	    "/c is not a multiple (multipleOf 0.01, schema at "
+	    "'file:///dir/c#/multipleOf')\n"
+	    "the value lacks the member 'd' (required, schema at '/required')\n"
+	    "the value matches none of the schemas (anyOf "
+	    "[{\"required\":[\"e\"]},{\"maxProperties\":1}], schema at "
+	    "'/anyOf')\n"
+	    "the value lacks the member 'e' (required, schema at "
+	    "'/anyOf/0/required')\n"
+	    "the value has too many members (maxProperties 1, schema at "
+	    "'/anyOf/1/maxProperties')");
+	text.len = 0;
+	list = schema_faults(schema, j, 0, false, &n);
+	schema_fault_json(schema, list, j, 0, "/payload", true, &text);
+	expect("a record", buf_str(&text),
+	    "{\"keyword\":\"type\",\"instanceLocation\":\"/payload/a\","
+	    "\"schemaLocation\":\"file:///dir/b.json#/$defs/x/type\","
+	    "\"expected\":\"null\",\"found\":1}");
+	expect("one fault", n == 1 ? "1" : "more", "1");
+	schemas_free(s);
+	buf_clear(&v);
+	buf_clear(&text);
+}
+
+/* A schema that takes each value many ways ends nevertheless. */
+static void
+run_hostile(struct json *j)
+{
+	struct schemas *s = schemas_new(0);
+	struct buf v = { 0 }, text = { 0 };
+	struct schema *schema;
+	struct error e;
+	int i;
+
+	schema = schemas_compile(s, add(s, "{\"anyOf\":["
+	    "{\"items\":{\"$ref\":\"#\"},\"minItems\":2},"
+	    "{\"items\":{\"$ref\":\"#\"},\"minItems\":3}]}", "file:///s"),
+	    &e);
+	for (i = 0; i < 60; i++)
+		buf_putc(&text, '[');
+	for (i = 0; i < 60; i++)
+		buf_putc(&text, ']');
+	read_text(j, &v, buf_str(&text));
+	text.len = 0;
+	if (!schema)
+		expect("hostile", e.text, "a schema");
+	else if (schema_check(schema, j, 0))
+		expect("hostile", "valid", "not valid");
+	schemas_free(s);
+	buf_clear(&v);
+	buf_clear(&text);
+}
+
 int
 main(void)
 {
-	struct buf s = { 0 }, v = { 0 }, text = { 0 };
-	struct schema_fault fault;
-	struct schema *schema;
-	struct error e;
 	struct json j;
-	size_t i;
 
 	json_init(&j);
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		text.len = 0;
-		read_text(&j, &s, rows[i].schema);
-		schema = schema_compile(&j, 0, &e);
-		if (!schema) {
-			expect(rows[i].schema, e.text, "a schema");
-			continue;
-		}
-		read_text(&j, &v, rows[i].value);
-		if (!schema_check(schema, &j, 0, &fault))
-			schema_explain(&fault, &j, 0, "", &text);
-		expect(rows[i].value, buf_str(&text),
-		    rows[i].want ? rows[i].want : "");
-		schema_free(schema);
-	}
-	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		read_text(&j, &s, refused[i].schema);
-		schema = schema_compile(&j, 0, &e);
-		expect(refused[i].schema, schema ? "taken" : e.text,
-		    refused[i].want);
-		schema_free(schema);
-	}
+	run_rows(&j);
+	run_set(&j);
+	run_hostile(&j);
 	json_clear(&j);
-	buf_clear(&s);
-	buf_clear(&v);
-	buf_clear(&text);
 	return failures != 0;
 }
