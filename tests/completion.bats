@@ -17,11 +17,12 @@ setup() {
 # The program's options as the code has them: "--long -l =", sorted; "=" if it
 # takes an argument.
 coded() { # PROGRAM
-	local letters
-	letters=$(tr '\n\t' '  ' <"$REPO/src/cmd/$1.c" |
+	local letters code=$REPO/src/cmd/${1#ev-}-options.c
+	[ -e "$code" ] || code=$REPO/src/cmd/$1.c
+	letters=$(tr '\n\t' '  ' <"$code" |
 		grep -o 'option_next([^;]*' | grep -o '"[^"]*"' | tr -d '"-')
 	sed -n 's/^\t{ "\([^"]*\)", \([a-z]*\)_argument, [^,]*, \(.*\) },$/\1 \2 \3/p' \
-		"$REPO/src/cmd/$1.c" |
+		"$code" |
 		while read -r long takes value; do
 			if [[ $value == \'?\' ]]; then
 				value=${value:1:1}

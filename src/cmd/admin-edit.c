@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/num.h"
 #include "cmd/admin.h"
 #include "event/transform.h"
 #include "net/cert.h"
 #include "net/url.h"
+#include "store/queue.h"
 
 enum { BUSY_MS = 5000, READ_BYTES = 64 * 1024 };
 
@@ -209,6 +211,30 @@ set_concurrency(struct draft *d, const char *text)
 }
 
 static void
+set_rate(struct draft *d, const char *text)
+{
+	uint64_t n = 0;
+
+	if (!is_default(text) && num_u64(span_of(text), 1, WEBHOOK_MAX_RATE,
+	    &n) != 0)
+		admin_misuse(d->admin, "--rate '%s' is not a number of calls a "
+		    "second from 1 to 10000", text);
+	d->w.rate = (uint16_t)n;
+}
+
+static void
+set_order(struct draft *d, const char *text)
+{
+	bool none = is_default(text) || strcmp(text, "none") == 0;
+
+	if (!none && !webhook_order_is_good(span_of(text)))
+		admin_misuse(d->admin, "--order '%s' is neither none nor "
+		    "webhook nor a JSON Pointer, such as /payload/serviceId",
+		    text);
+	d->w.order = none ? (struct span){ "", 0 } : span_of(text);
+}
+
+static void
 set_retry(struct draft *d, const char *text)
 {
 	if (is_default(text))
@@ -329,6 +355,12 @@ apply(struct draft *d, const struct admin_change *c)
 		break;
 	case ADMIN_CA:
 		set_ca(d, c->text);
+		break;
+	case ADMIN_RATE:
+		set_rate(d, c->text);
+		break;
+	case ADMIN_ORDER:
+		set_order(d, c->text);
 		break;
 	case ADMIN_RETRY:
 		set_retry(d, c->text);
@@ -572,10 +604,33 @@ set_disabled(struct admin *a, bool disabled)
 	end(&c);
 }
 
+/* What delivering found out about them, too. */
+static void
+clear_states(struct admin *a)
+{
+	struct queue *q = NULL;
+	struct error e;
+	char **id;
+	int r = queue_open(&q, a->queue_path, &e);
+
+	if (r < 0)
+		stage_die(&a->stage, r == -1 ? EX_SETUP : EX_SYSTEM, "%s",
+		    e.text);
+	r = queue_begin(q, true, &e);
+	for (id = a->operands; *id && r == 0; id++)
+		if (queue_enable(q, span_of(*id), clock_wall_ms(), &e) < 0)
+			r = -1;
+	if (r < 0 || queue_commit(q, &e) < 0)
+		stage_die(&a->stage, EX_SYSTEM, "%s", e.text);
+	queue_close(q);
+}
+
 void
 admin_enable(struct admin *a)
 {
 	set_disabled(a, false);
+	if (a->queue_path && a->stage.code == EX_ALL_WELL)
+		clear_states(a);
 }
 
 void

@@ -139,6 +139,13 @@ put_settings(struct out *out, const struct webhook *w)
 		buf_u64(&b, w->concurrency);
 		put_line(out, "concurrency", SPAN(""), buf_bytes(&b));
 	}
+	if (w->rate) {
+		b.len = 0;
+		buf_printf(&b, "%u a second", (unsigned)w->rate);
+		put_line(out, "rate", SPAN(""), buf_bytes(&b));
+	}
+	if (w->order.len)
+		put_line(out, "order", SPAN(""), w->order);
 	if (w->retry)
 		put_line(out, "retry", SPAN(""), w->retry == RETRY_NETWORK ?
 		    SPAN("network") : SPAN("failures"));

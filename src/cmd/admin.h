@@ -15,8 +15,8 @@ enum admin_option {
 	ADMIN_ID = OPT_OWN, ADMIN_URL, ADMIN_DESCRIPTION, ADMIN_SUBSCRIBE,
 	ADMIN_UNSUBSCRIBE, ADMIN_ATTRIBUTE, ADMIN_REMOVE_ATTRIBUTE,
 	ADMIN_HEADER, ADMIN_REMOVE_HEADER, ADMIN_TIMEOUT, ADMIN_CONCURRENCY,
-	ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM, ADMIN_CA,
-	ADMIN_DISABLED, /* so far: members of a webhook */
+	ADMIN_RATE, ADMIN_ORDER, ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM,
+	ADMIN_CA, ADMIN_DISABLED, /* so far: members of a webhook */
 	ADMIN_REPLACE, ADMIN_ALL, ADMIN_MARKDOWN, ADMIN_JSON, ADMIN_ED25519,
 	ADMIN_OVERLAP, ADMIN_SECRETS, ADMIN_LAST = ADMIN_SECRETS,
 };
@@ -32,6 +32,7 @@ struct admin_change {
 struct admin {
 	struct stage stage;
 	const char *registry_path; /* -w, else $EV_WEBHOOKS */
+	const char *queue_path;    /* -q; NULL: none */
 	const char *catalog_dir;   /* -c; NULL: the default */
 	const char *secrets_path;  /* NULL: beside the registry */
 	const char *overlap;       /* NULL: the default */

@@ -15,7 +15,8 @@ static const char usage[] =
     "usage: hook-admin [-w FILE] add --url URL --subscribe NAME,... [MEMBER ...]\n"
     "       hook-admin [-w FILE] add -\n"
     "       hook-admin [-w FILE] set ID MEMBER ...\n"
-    "       hook-admin [-w FILE] enable | disable | remove ID ...\n"
+    "       hook-admin [-q QUEUE] [-w FILE] enable ID ...\n"
+    "       hook-admin [-w FILE] disable | remove ID ...\n"
     "       hook-admin [-v] [-w FILE] import [--replace] FILE | -\n"
     "       hook-admin [-w FILE] export\n"
     "       hook-admin [-w FILE] [--json] list\n"
@@ -41,7 +42,10 @@ static const struct option options[] = {
 	{ "id", required_argument, NULL, ADMIN_ID },
 	{ "json", no_argument, NULL, ADMIN_JSON },
 	{ "markdown", no_argument, NULL, ADMIN_MARKDOWN },
+	{ "order", required_argument, NULL, ADMIN_ORDER },
 	{ "overlap", required_argument, NULL, ADMIN_OVERLAP },
+	{ "queue", required_argument, NULL, 'q' },
+	{ "rate", required_argument, NULL, ADMIN_RATE },
 	{ "remove-attribute", required_argument, NULL, ADMIN_REMOVE_ATTRIBUTE },
 	{ "remove-header", required_argument, NULL, ADMIN_REMOVE_HEADER },
 	{ "replace", no_argument, NULL, ADMIN_REPLACE },
@@ -241,6 +245,9 @@ take_option(struct admin *a, int c)
 	case 'c':
 		a->catalog_dir = optarg;
 		break;
+	case 'q':
+		a->queue_path = optarg;
+		break;
 	case 'w':
 		a->registry_path = optarg;
 		break;
@@ -273,7 +280,7 @@ read_options(struct admin *a, int argc, char **argv)
 	int c;
 
 	a->operands = alloc_zero((size_t)argc + 1, sizeof(*a->operands));
-	while ((c = option_next(&a->stage, argc, argv, "-c:hVvw:",
+	while ((c = option_next(&a->stage, argc, argv, "-c:hq:Vvw:",
 	    options)) != -1)
 		take_option(a, c);
 	while (optind < argc)
@@ -313,6 +320,8 @@ check_use(struct admin *a, const struct command *c)
 		if (wrong & ADMIN_BIT(option))
 			admin_misuse(a, "%s: takes no --%s", c->name,
 			    option_name((enum admin_option)option));
+	if (a->queue_path && c->run != admin_enable)
+		admin_misuse(a, "%s: takes no -q", c->name);
 	if (n < c->min)
 		admin_misuse(a, "%s: an operand is missing", c->name);
 	if (n > c->max)

@@ -211,6 +211,8 @@ fill(struct call_reader *r, struct call *c, const struct members *m,
 	c->event = own_span(c, j, m->event);
 	c->name = own_span(c, j, m->name);
 	c->webhook = own_span(c, j, m->webhook);
+	c->key = own_span(c, j, m->key);
+	c->ordered = m->key != 0;
 	if (take_traceparent(r, c, m->traceparent, e) < 0)
 		return -1;
 	if (m->webhook)

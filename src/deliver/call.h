@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/span.h"
 #include "deliver/target.h"
+#include "deliver/timer.h"
 #include "json/reader.h"
 
 struct lane;
@@ -23,12 +24,17 @@ struct call {
 	struct target *target; /* of a bare call; of others while under way */
 	const char *file;      /* where it was read, for diagnostics */
 	uint64_t line;
-	int64_t due_ms;   /* of the next attempt */
+	struct timer timer; /* of the next attempt, from memory */
+	struct entry held;  /* from a queue: by seq */
+	int64_t seq;        /* 0: from memory */
 	unsigned attempt; /* how many were begun */
+	bool probe;       /* the attempt under way: of a paused lane; */
+	bool unproven;    /* of one that has not shown much */
+	bool ordered;     /* has an order key */
 	struct span text; /* the call as it came */
 	struct span body; /* JSON, as sent */
 	/* JSON strings with their quotes; empty: absent. */
-	struct span id, event, name, webhook;
+	struct span id, event, name, webhook, key;
 	struct span webhook_id; /* decoded; empty: goes to its own url */
 	char *own_id;           /* what it points to if that was escaped */
 	char *traceparent;      /* the field as sent; NULL: none */

@@ -5,18 +5,44 @@
 
 #include "base/alloc.h"
 
+/* Idle lanes are kept, up to so many lanes: target and window are warm. */
+enum { MANY_LANES = 1000 };
+
 void
 lanes_init(struct lanes *l)
 {
 	*l = (struct lanes){ 0 };
 	table_init(&l->table);
+	table_init(&l->numbers);
 	l->turn_tail = &l->turn;
+}
+
+static void
+lane_free(struct lanes *l, struct lane *lane)
+{
+	table_remove(&l->table, &lane->entry);
+	if (lane->no)
+		table_remove(&l->numbers, &lane->by_no);
+	timers_cancel(&l->wakes, &lane->wake);
+	target_release(lane->target);
+	free((char *)(uintptr_t)lane->entry.key.p);
+	free(lane);
+}
+
+static int
+free_it(void *lanes, struct lane *lane)
+{
+	lane_free(lanes, lane);
+	return 0;
 }
 
 void
 lanes_clear(struct lanes *l)
 {
+	(void)lanes_each(l, free_it, l);
 	table_clear(&l->table);
+	table_clear(&l->numbers);
+	timers_clear(&l->wakes);
 	buf_clear(&l->key);
 }
 
@@ -28,28 +54,55 @@ lane_new(struct lanes *l, struct span key, bool webhook)
 	lane->entry.key = (struct span){ alloc_copy(key.p, key.len), key.len };
 	lane->tail = &lane->head;
 	lane->webhook = webhook;
+	lane->next_due_ms = -1;
 	table_add(&l->table, &lane->entry);
 	return lane;
+}
+
+struct lane *
+lanes_get(struct lanes *l, bool webhook, struct span name)
+{
+	struct entry *found;
+
+	/* A call may name an origin as its webhook: the kind is in the key. */
+	l->key.len = 0;
+	buf_putc(&l->key, webhook ? 'w' : 'o');
+	buf_span(&l->key, name);
+	found = table_find(&l->table, buf_bytes(&l->key));
+	return found ? (struct lane *)(void *)found :
+	    lane_new(l, buf_bytes(&l->key), webhook);
+}
+
+struct lane *
+lanes_find(const struct lanes *l, int64_t no)
+{
+	struct entry *found = table_find(&l->numbers,
+	    (struct span){ (char *)&no, sizeof(no) });
+
+	return found ? (struct lane *)(void *)((char *)found -
+	    offsetof(struct lane, by_no)) : NULL;
+}
+
+void
+lanes_number(struct lanes *l, struct lane *lane, int64_t no)
+{
+	lane->no = no;
+	lane->by_no.key = (struct span){ (char *)&lane->no, sizeof(no) };
+	table_add(&l->numbers, &lane->by_no);
 }
 
 void
 lanes_join(struct lanes *l, struct call *c)
 {
 	bool webhook = c->webhook_id.len > 0;
-	struct entry *found;
 
-	/* A call may name an origin as its webhook: the kind is in the key. */
-	l->key.len = 0;
-	buf_putc(&l->key, webhook ? 'w' : 'o');
-	buf_span(&l->key, webhook ? c->webhook_id : c->target->origin);
-	found = table_find(&l->table, buf_bytes(&l->key));
-	c->lane = found ? (struct lane *)(void *)found :
-	    lane_new(l, buf_bytes(&l->key), webhook);
+	c->lane = lanes_get(l, webhook, webhook ? c->webhook_id :
+	    c->target->origin);
 	c->lane->n_calls++;
 }
 
-static void
-wait_turn(struct lanes *l, struct lane *lane)
+void
+lanes_wait(struct lanes *l, struct lane *lane)
 {
 	if (lane->turn_link)
 		return;
@@ -73,18 +126,23 @@ leave_turns(struct lanes *l, struct lane *lane)
 }
 
 void
+lanes_tidy(struct lanes *l, struct lane *lane)
+{
+	if (l->table.n <= MANY_LANES || lane->n_calls || lane->more ||
+	    lane->next_due_ms >= 0 || lane->wake.at || lane->health_moved)
+		return;
+	leave_turns(l, lane);
+	lane_free(l, lane);
+}
+
+void
 lanes_leave(struct lanes *l, struct call *c)
 {
 	struct lane *lane = c->lane;
 
 	c->lane = NULL;
-	if (--lane->n_calls)
-		return;
-	leave_turns(l, lane);
-	table_remove(&l->table, &lane->entry);
-	target_release(lane->target);
-	free((char *)(uintptr_t)lane->entry.key.p);
-	free(lane);
+	lane->n_calls--;
+	lanes_tidy(l, lane);
 }
 
 void
@@ -95,7 +153,7 @@ lane_push(struct lanes *l, struct call *c)
 	c->next = NULL;
 	*lane->tail = c;
 	lane->tail = &c->next;
-	wait_turn(l, lane);
+	lanes_wait(l, lane);
 }
 
 struct call *
@@ -112,21 +170,41 @@ lane_pop(struct lane *lane)
 }
 
 struct lane *
-lanes_turn(struct lanes *l, bool (*may)(const void *, const struct lane *),
-    const void *ctx)
+lanes_turn(struct lanes *l, enum readiness (*ready)(void *, struct lane *),
+    void *ctx)
 {
 	struct lane *first_refused = NULL, *lane;
 
 	while (l->turn && l->turn != first_refused) {
 		lane = l->turn;
 		leave_turns(l, lane);
-		if (!lane->head)
-			continue; /* emptied since; it comes back with a call */
-		wait_turn(l, lane);
-		if (may(ctx, lane))
+		switch (ready(ctx, lane)) {
+		case LANE_READY:
+			lanes_wait(l, lane);
 			return lane;
-		if (!first_refused)
-			first_refused = lane;
+		case LANE_CROWDED:
+			lanes_wait(l, lane);
+			if (!first_refused)
+				first_refused = lane;
+			break;
+		case LANE_ASLEEP:
+			break;
+		}
 	}
 	return NULL;
+}
+
+int
+lanes_each(struct lanes *l, int (*each)(void *, struct lane *), void *ctx)
+{
+	struct entry *e, *next;
+	size_t i;
+
+	for (i = 0; i < l->table.n_slots; i++)
+		for (e = l->table.slots[i]; e; e = next) {
+			next = e->next;
+			if (each(ctx, (struct lane *)(void *)e) < 0)
+				return -1;
+		}
+	return 0;
 }

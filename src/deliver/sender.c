@@ -1,6 +1,7 @@
 /*
  * The sender. A call is in one place at a time: due in its lane, under way
- * (flying), or waiting in the timers; settle() is the only way out.
+ * (flying), or waiting: from memory in the timers, from a queue there. settle()
+ * is the only way out; from a queue again() is another.
  */
 #include "deliver/sender.h"
 
@@ -8,9 +9,22 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "deliver/health.h"
+#include "json/write.h"
 
-/* With no limit of its own a lane leaves a quarter of what it could take. */
-enum { FAIR_SHARE = 3 };
+enum {
+	/* With no limit of its own a lane leaves a quarter of what it could
+	 * take. */
+	FAIR_SHARE = 3,
+	/* From a queue a lane begins with so many in flight, one more with each
+	 * success, half with each failure; those that have not shown more share
+	 * half of the places, so that what hangs leaves the others theirs. */
+	FIRST_WINDOW = 2,
+	MAX_WINDOW = 1000,
+	MAX_FILL = 64,      /* calls loaded at a time */
+	MAX_NOTES = 256,    /* stored at the latest then */
+	RATE_SLACK_US = 100 * 1000, /* a rate is kept over that time */
+};
 
 static const char ABORTED[] = "aborted";
 
@@ -23,9 +37,28 @@ sender_init(struct sender *s)
 		s->dice = 1;
 }
 
+static int
+drop_lane(void *ctx, struct lane *lane)
+{
+	struct sender *s = ctx;
+
+	backlog_drop(s->backlog, lane);
+	return 0;
+}
+
 void
 sender_clear(struct sender *s)
 {
+	struct call *c;
+
+	if (s->backlog) {
+		(void)lanes_each(&s->lanes, drop_lane, s);
+		while ((c = s->flying)) {
+			s->flying = c->next;
+			backlog_forget(s->backlog, c);
+		}
+		backlog_close(s->backlog);
+	}
 	lanes_clear(&s->lanes);
 	timers_clear(&s->timers);
 }
@@ -38,6 +71,20 @@ roll(struct sender *s)
 	s->dice ^= s->dice >> 17;
 	s->dice ^= s->dice << 5;
 	return s->dice;
+}
+
+static struct call *
+call_of_timer(struct timer *t)
+{
+	return t ? (struct call *)(void *)((char *)t -
+	    offsetof(struct call, timer)) : NULL;
+}
+
+static void
+set_now(struct sender *s, int64_t now_ms)
+{
+	s->now_ms = now_ms;
+	s->wall_ms = clock_wall_ms() - now_ms;
 }
 
 /* The target that this attempt has, or that the last one had. */
@@ -53,14 +100,51 @@ report(struct sender *s, struct result *r)
 	const struct target *t = target_of(r->call);
 
 	r->url = t ? t->shown : (struct span){ "", 0 };
+	r->stored = s->backlog != NULL;
 	s->report(s->ctx, r);
 }
 
+static struct span
+text_of(const char *s)
+{
+	return s ? span_of(s) : (struct span){ "", 0 };
+}
+
+/* h NULL: nothing was sent. */
 static void
-settle(struct sender *s, struct result *r, struct call *c)
+note(struct sender *s, struct call *c, const struct result *r,
+    const struct http_result *h)
+{
+	struct queue_record record = {
+		.outcome = r->outcome,
+		.status = r->status,
+		.reason = r->reason,
+		.error = text_of(r->error),
+		.time_ms = s->now_ms + s->wall_ms,
+		.sent = h != NULL,
+	};
+
+	if (h) {
+		record.duration_us = h->duration_us;
+		record.dns_us = h->dns_us;
+		record.connect_us = h->connect_us;
+		record.tls_us = h->tls_us;
+		record.first_us = h->first_us;
+		record.answer = h->body;
+	}
+	backlog_note(s->backlog, c, &record, s->now_ms, r->wait_ms);
+}
+
+static void
+settle(struct sender *s, struct result *r, struct call *c,
+    const struct http_result *h)
 {
 	r->call = c;
 	report(s, r);
+	if (s->backlog) {
+		note(s, c, r, h);
+		return;
+	}
 	s->n_calls--;
 	s->n_bytes -= c->text.len;
 	lanes_leave(&s->lanes, c);
@@ -73,7 +157,7 @@ bury(struct sender *s, struct call *c, const char *reason, const char *error)
 	struct result r = { .outcome = OUTCOME_DEAD, .reason = reason,
 		.error = error, .duration_us = -1 };
 
-	settle(s, &r, c);
+	settle(s, &r, c, NULL);
 }
 
 void
@@ -88,21 +172,20 @@ sender_add(struct sender *s, struct call *c)
 		lane_push(&s->lanes, c);
 }
 
-/* Turns */
-
-static bool
-may_send(const void *ctx, const struct lane *lane)
+int
+sender_expire(struct sender *s, int64_t seq, int64_t now_ms, struct error *e)
 {
-	const struct sender *s = ctx;
-	size_t limit = s->options.per_webhook;
+	struct call *c;
 
-	if (lane->target && lane->target->concurrency)
-		limit = (size_t)lane->target->concurrency;
-	if (limit)
-		return lane->in_flight < limit;
-	return lane->in_flight <
-	    FAIR_SHARE * (s->options.concurrency - s->in_flight);
+	set_now(s, now_ms);
+	if (backlog_load(s->backlog, seq, &c, e) < 0)
+		return -1;
+	if (c)
+		bury(s, c, "expired", "held too long for a disabled webhook");
+	return 0;
 }
+
+/* Turns */
 
 /* Grows with each change of the registry or the secrets. */
 static uint64_t
@@ -120,12 +203,12 @@ credentials_of(const struct sender *s, const struct webhook *w)
 
 /* The registry's word on a webhook, as of now. */
 static void
-look_up(struct sender *s, struct lane *lane, struct error *e)
+look_up(struct sender *s, struct lane *lane)
 {
 	const struct webhook *w;
+	struct error e;
 
-	e->text[0] = '\0';
-	if (!lane->webhook || lane->generation == generation(s))
+	if (!lane->webhook || !s->registry || lane->generation == generation(s))
 		return;
 	target_release(lane->target);
 	lane->target = NULL;
@@ -135,10 +218,113 @@ look_up(struct sender *s, struct lane *lane, struct error *e)
 		lane->fault = LANE_REMOVED;
 	else if (w->disabled)
 		lane->fault = LANE_DISABLED;
-	else if (!(lane->target = target_of_webhook(w, credentials_of(s, w), e)))
+	else if (!(lane->target = target_of_webhook(w, credentials_of(s, w),
+	    &e)))
 		lane->fault = LANE_INVALID;
 	else
 		lane->fault = LANE_OK;
+}
+
+static enum readiness
+sleep_until(struct sender *s, struct lane *lane, int64_t at_ms)
+{
+	timers_set(&s->lanes.wakes, &lane->wake, at_ms);
+	return LANE_ASLEEP;
+}
+
+/* When the registry began to disable it, or that it does not any more. */
+static void
+note_held(struct sender *s, struct lane *lane, bool held)
+{
+	if (!lane->no || (lane->health.held_ms != 0) == held)
+		return;
+	lane->health.held_ms = held ? s->now_ms + s->wall_ms : 0;
+	backlog_note_health(s->backlog, lane, false, s->now_ms);
+}
+
+/* From a queue: is the webhook disabled, by whomever? Its calls stay there. */
+static bool
+is_held(struct sender *s, struct lane *lane)
+{
+	bool lost = lane->webhook && !s->registry;
+
+	s->no_registry |= lost;
+	s->registry_holds |= lane->fault == LANE_DISABLED;
+	note_held(s, lane, lane->fault == LANE_DISABLED);
+	return lost || lane->fault == LANE_DISABLED ||
+	    lane->health.state == HEALTH_DISABLED;
+}
+
+/* What only a lane from a queue has to wait for; LANE_READY: nothing. */
+static enum readiness
+ready_by_queue(struct sender *s, struct lane *lane)
+{
+	int64_t until_ms = lane->health.until_ms - s->wall_ms;
+
+	if (!lane->window)
+		lane->window = FIRST_WINDOW;
+	if (lane->fault == LANE_REMOVED && s->registry)
+		return LANE_READY;
+	if (is_held(s, lane)) {
+		backlog_drop(s->backlog, lane);
+		return LANE_ASLEEP;
+	}
+	if (lane->health.state == HEALTH_PAUSED && s->now_ms < until_ms) {
+		backlog_drop(s->backlog, lane);
+		return sleep_until(s, lane, until_ms);
+	}
+	if (lane->health.state == HEALTH_PAUSED && lane->in_flight)
+		return LANE_ASLEEP;
+	if (lane->in_flight >= lane->window)
+		return LANE_ASLEEP;
+	if (lane->window <= FIRST_WINDOW &&
+	    s->n_unproven >= (s->options.concurrency + 1) / 2)
+		return LANE_CROWDED;
+	return LANE_READY;
+}
+
+static enum readiness
+ready_by_room(const struct sender *s, const struct lane *lane)
+{
+	size_t limit = s->options.per_webhook;
+
+	if (lane->target && lane->target->concurrency)
+		limit = (size_t)lane->target->concurrency;
+	if (limit)
+		return lane->in_flight < limit ? LANE_READY : LANE_ASLEEP;
+	return lane->in_flight <
+	    FAIR_SHARE * (s->options.concurrency - s->in_flight) ?
+	    LANE_READY : LANE_CROWDED;
+}
+
+/* What is asleep is woken by its timer, a landing, a change or a new call. */
+static enum readiness
+ready(void *ctx, struct lane *lane)
+{
+	struct sender *s = ctx;
+	enum readiness r = LANE_READY;
+
+	s->n_throttled -= lane->throttled;
+	lane->throttled = false;
+	if (lane->next_due_ms >= 0 && lane->next_due_ms <= s->now_ms) {
+		lane->next_due_ms = -1;
+		lane->more = true;
+	}
+	if (!lane->head && !lane->more)
+		return lane->next_due_ms < 0 ? LANE_ASLEEP :
+		    sleep_until(s, lane, lane->next_due_ms);
+	look_up(s, lane);
+	if (s->backlog)
+		r = ready_by_queue(s, lane);
+	if (r != LANE_READY || lane->fault != LANE_OK)
+		return r;
+	if (lane->next_us > s->now_ms * 1000 + RATE_SLACK_US) {
+		lane->throttled = true;
+		s->n_throttled++;
+		return sleep_until(s, lane,
+		    (lane->next_us - RATE_SLACK_US) / 1000 + 1);
+	}
+	return ready_by_room(s, lane);
 }
 
 static void
@@ -163,13 +349,18 @@ bury_faulty(struct sender *s, struct lane *lane, struct call *c)
 static void
 fly(struct sender *s, struct call *c)
 {
+	struct lane *lane = c->lane;
+
 	c->prev = NULL;
 	c->next = s->flying;
 	if (c->next)
 		c->next->prev = c;
 	s->flying = c;
+	c->probe = lane->health.state == HEALTH_PAUSED;
+	c->unproven = lane->window <= FIRST_WINDOW;
+	s->n_unproven += c->unproven;
 	s->in_flight++;
-	c->lane->in_flight++;
+	lane->in_flight++;
 }
 
 static void
@@ -181,8 +372,22 @@ land(struct sender *s, struct call *c)
 		s->flying = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	s->n_unproven -= c->unproven;
 	s->in_flight--;
 	c->lane->in_flight--;
+	lanes_wait(&s->lanes, c->lane);
+}
+
+static void
+keep_rate(struct sender *s, struct lane *lane)
+{
+	int64_t now_us = s->now_ms * 1000;
+
+	if (!lane->target || !lane->target->rate)
+		return;
+	if (lane->next_us < now_us)
+		lane->next_us = now_us;
+	lane->next_us += 1000000 / lane->target->rate;
 }
 
 static int
@@ -206,7 +411,19 @@ begin(struct sender *s, struct call *c, struct error *e)
 	}
 	c->attempt++;
 	fly(s, c);
+	keep_rate(s, c->lane);
 	return 0;
+}
+
+static int
+fill(struct sender *s, struct lane *lane, struct error *e)
+{
+	size_t n = MAX_FILL;
+
+	if (lane->fault == LANE_OK && 2 * lane->window < n)
+		n = 2 * lane->window;
+	return backlog_fill(s->backlog, lane, n, s->now_ms + s->wall_ms,
+	    s->wall_ms, e);
 }
 
 static int
@@ -214,11 +431,11 @@ start_one(struct sender *s, struct lane *lane, struct error *e)
 {
 	struct call *c;
 
-	look_up(s, lane, e);
-	/* What the registry says now may change whether it may. */
-	if (lane->fault == LANE_OK && !may_send(s, lane))
-		return 0;
+	if (!lane->head && fill(s, lane, e) < 0)
+		return -1;
 	c = lane_pop(lane);
+	if (!c)
+		return 0;
 	if (lane->fault != LANE_OK) {
 		bury_faulty(s, lane, c);
 		return 0;
@@ -226,52 +443,167 @@ start_one(struct sender *s, struct lane *lane, struct error *e)
 	return begin(s, c, e);
 }
 
+/* What is noted goes to the queue, what is new there comes into sight. */
+static int
+exchange(struct sender *s, struct error *e)
+{
+	struct backlog *b = s->backlog;
+
+	if ((b->urgent || b->n_notes >= MAX_NOTES ||
+	    (b->flush_at_ms >= 0 && s->now_ms >= b->flush_at_ms)) &&
+	    backlog_flush(b, s->now_ms + s->wall_ms, e) < 0)
+		return -1;
+	return b->rang && !s->stopping ? backlog_hear(b, e) : 0;
+}
+
+static void
+wake_lanes(struct sender *s)
+{
+	struct timer *t;
+
+	while ((t = timers_first(&s->lanes.wakes)) && t->due_ms <= s->now_ms) {
+		timers_cancel(&s->lanes.wakes, t);
+		lanes_wait(&s->lanes, lane_of_timer(t));
+	}
+}
+
 int
 sender_start(struct sender *s, int64_t now_ms, struct error *e)
 {
-	struct call *c;
+	struct timer *t;
 	struct lane *lane;
 
-	while ((c = timers_first(&s->timers)) && c->due_ms <= now_ms)
-		lane_push(&s->lanes, timers_take(&s->timers));
+	set_now(s, now_ms);
+	if (s->backlog && exchange(s, e) < 0)
+		return -1;
+	if (s->stopping)
+		return 0;
+	while ((t = timers_first(&s->timers)) && t->due_ms <= now_ms) {
+		timers_cancel(&s->timers, t);
+		lane_push(&s->lanes, call_of_timer(t));
+	}
+	wake_lanes(s);
 	while (s->in_flight < s->options.concurrency &&
-	    (lane = lanes_turn(&s->lanes, may_send, s)))
+	    (!s->backlog || s->backlog->n_notes < MAX_NOTES) &&
+	    (lane = lanes_turn(&s->lanes, ready, s)))
 		if (start_one(s, lane, e) < 0)
 			return -1;
 	return 0;
 }
 
+static int
+wake_one(void *ctx, struct lane *lane)
+{
+	struct sender *s = ctx;
+
+	lanes_wait(&s->lanes, lane);
+	return 0;
+}
+
+void
+sender_registry_changed(struct sender *s)
+{
+	s->registry_holds = false;
+	(void)lanes_each(&s->lanes, wake_one, s);
+}
+
 /* Results */
 
+/* What follows from how it ended, and from what its receiver asks. */
 static struct decision
 decide(struct sender *s, const struct call *c, const struct http_result *h)
 {
 	enum retry_policy policy = c->target->retry != RETRY_DEFAULT ?
 	    c->target->retry : s->options.policy;
 	struct schedule schedule = s->options.schedule;
+	struct decision d;
 
 	if (!schedule.waits_ms)
-		schedule = schedule_quick(policy);
-	return schedule_decide(&schedule, policy, c->attempt, h->failure,
-	    h->status, 0, roll(s));
+		schedule = s->backlog ? schedule_standard(policy) :
+		    schedule_quick(policy);
+	d = schedule_decide(&schedule, policy, c->attempt, h->failure,
+	    h->status, s->backlog ? schedule_retry_after(h->status,
+	    h->retry_after_ms) : 0, roll(s));
+	if (h->wish == HTTP_WISH_ABORT && d.verdict == VERDICT_AGAIN) {
+		d.verdict = VERDICT_DEAD;
+		d.reason = ABORTED;
+	}
+	return d;
 }
 
 static void
-again(struct sender *s, struct call *c, struct result *r, int64_t now_ms)
+report_state(struct sender *s, struct lane *lane, enum outcome change,
+    const char *reason)
+{
+	struct result r = { .outcome = change, .duration_us = -1,
+		.reason = change == OUTCOME_RESUMED ? NULL : reason,
+		.error = change == OUTCOME_RESUMED ? NULL : lane->health.why };
+	struct buf name = { 0 };
+
+	if (lane->webhook)
+		json_put_string(&name, lane_name(lane));
+	r.webhook = buf_bytes(&name);
+	r.url = lane->target ? lane->target->shown : !lane->webhook ?
+	    lane_name(lane) : (struct span){ "", 0 };
+	r.wait_ms = lane->health.until_ms - s->wall_ms - s->now_ms;
+	s->report(s->ctx, &r);
+	buf_clear(&name);
+}
+
+/* What the attempt says about its lane. */
+static void
+judge(struct sender *s, const struct call *c, const struct http_result *h,
+    const struct decision *d, const char *text)
+{
+	struct lane *lane = c->lane;
+	struct health before = lane->health;
+	struct sign sign = {
+		.good = d->verdict == VERDICT_DELIVERED ||
+		    d->verdict == VERDICT_ANSWERED,
+		.probe = c->probe,
+		.webhook = lane->webhook,
+		.why = text,
+		.retry_after_ms = schedule_retry_after(h->status,
+		    h->retry_after_ms),
+	};
+	enum outcome change;
+
+	sign.disable = h->wish == HTTP_WISH_DISABLE ||
+	    (d->reason && strcmp(d->reason, "gone") == 0);
+	if (h->wish == HTTP_WISH_DISABLE)
+		sign.why = "the receiver asked for it";
+	if (sign.good && lane->window < MAX_WINDOW)
+		lane->window++;
+	else if (!sign.good && lane->window > 1)
+		lane->window /= 2;
+	change = health_after(&lane->health, &sign, s->now_ms + s->wall_ms,
+	    roll(s));
+	if (change || memcmp(&before, &lane->health, sizeof(before)) != 0)
+		backlog_note_health(s->backlog, lane, change != 0, s->now_ms);
+	if (change)
+		report_state(s, lane, change, d->reason);
+}
+
+static void
+again(struct sender *s, struct call *c, struct result *r,
+    const struct http_result *h)
 {
 	r->outcome = OUTCOME_RETRY;
 	r->call = c;
 	report(s, r);
-	c->due_ms = now_ms + r->wait_ms;
+	if (s->backlog) {
+		note(s, c, r, h);
+		return;
+	}
 	if (c->lane->webhook) {
 		target_release(c->target);
 		c->target = NULL;
 	}
-	timers_add(&s->timers, c);
+	timers_set(&s->timers, &c->timer, s->now_ms + r->wait_ms);
 }
 
 static void
-conclude(struct sender *s, const struct http_result *h, int64_t now_ms)
+conclude(struct sender *s, const struct http_result *h)
 {
 	struct call *c = h->user;
 	struct decision d = decide(s, c, h);
@@ -285,6 +617,8 @@ conclude(struct sender *s, const struct http_result *h, int64_t now_ms)
 	if (d.reason)
 		r.error = text;
 	land(s, c);
+	if (s->backlog)
+		judge(s, c, h, &d, text);
 	switch (d.verdict) {
 	case VERDICT_DELIVERED:
 		r.outcome = OUTCOME_DELIVERED;
@@ -296,8 +630,8 @@ conclude(struct sender *s, const struct http_result *h, int64_t now_ms)
 		r.outcome = OUTCOME_DEAD;
 		break;
 	case VERDICT_AGAIN:
-		if (!s->stopping) {
-			again(s, c, &r, now_ms);
+		if (!s->stopping || s->backlog) {
+			again(s, c, &r, h);
 			return;
 		}
 		r.outcome = OUTCOME_DEAD;
@@ -306,7 +640,7 @@ conclude(struct sender *s, const struct http_result *h, int64_t now_ms)
 		    "; stopped before it was sent again");
 		break;
 	}
-	settle(s, &r, c);
+	settle(s, &r, c, h);
 }
 
 size_t
@@ -315,40 +649,93 @@ sender_collect(struct sender *s, int64_t now_ms)
 	struct http_result h;
 	size_t n = 0;
 
+	set_now(s, now_ms);
 	while (http_next(s->http, &h)) {
-		conclude(s, &h, now_ms);
+		conclude(s, &h);
 		n++;
 	}
 	return n;
 }
 
+static int64_t
+earlier(int64_t at_ms, const struct timer *t)
+{
+	return t && (at_ms < 0 || t->due_ms < at_ms) ? t->due_ms : at_ms;
+}
+
 int64_t
 sender_deadline(const struct sender *s)
 {
-	const struct call *c = timers_first(&s->timers);
+	const struct backlog *b = s->backlog;
+	int64_t at_ms = -1;
 
-	return c ? c->due_ms : -1;
+	if (b && (b->urgent || b->n_notes >= MAX_NOTES ||
+	    (b->rang && !s->stopping)))
+		return s->now_ms;
+	if (b)
+		at_ms = b->flush_at_ms;
+	if (s->stopping)
+		return at_ms;
+	at_ms = earlier(at_ms, timers_first(&s->timers));
+	return earlier(at_ms, timers_first(&s->lanes.wakes));
 }
 
-static bool
-any(const void *ctx, const struct lane *lane)
+/* The end */
+
+bool
+sender_is_idle(const struct sender *s)
 {
-	(void)ctx;
-	(void)lane;
-	return true;
+	const struct backlog *b = s->backlog;
+
+	return s->in_flight == 0 && !b->notes && !b->n_moved && !b->rang &&
+	    !s->lanes.turn && !s->n_throttled;
+}
+
+static int
+is_empty(void *ctx, struct lane *lane)
+{
+	struct sender *s = ctx;
+	bool left = lane->n_calls || lane->more || lane->next_due_ms >= 0;
+
+	return left && !is_held(s, lane) ? -1 : 0;
+}
+
+bool
+sender_is_drained(struct sender *s)
+{
+	return sender_is_idle(s) && lanes_each(&s->lanes, is_empty, s) == 0;
+}
+
+static int
+empty_lane(void *ctx, struct lane *lane)
+{
+	struct sender *s = ctx;
+	struct call *c;
+
+	if (s->backlog) {
+		backlog_drop(s->backlog, lane);
+		return 0;
+	}
+	lane->n_calls++; /* so that it outlives its last call */
+	while ((c = lane_pop(lane)))
+		bury(s, c, ABORTED, "stopped before it was sent");
+	lane->n_calls--;
+	lanes_tidy(&s->lanes, lane);
+	return 0;
 }
 
 void
 sender_stop(struct sender *s)
 {
-	struct lane *lane;
-	struct call *c;
+	struct timer *t;
 
 	s->stopping = true;
-	while ((lane = lanes_turn(&s->lanes, any, NULL)))
-		bury(s, lane_pop(lane), ABORTED, "stopped before it was sent");
-	while ((c = timers_take(&s->timers)))
-		bury(s, c, ABORTED, "stopped before it was sent again");
+	(void)lanes_each(&s->lanes, empty_lane, s);
+	while ((t = timers_first(&s->timers))) {
+		timers_cancel(&s->timers, t);
+		bury(s, call_of_timer(t), ABORTED,
+		    "stopped before it was sent again");
+	}
 }
 
 void
@@ -360,6 +747,9 @@ sender_abandon(struct sender *s, int64_t now_ms)
 	(void)sender_collect(s, now_ms);
 	while ((c = s->flying)) {
 		land(s, c);
-		bury(s, c, ABORTED, "stopped while it was under way");
+		if (s->backlog)
+			backlog_forget(s->backlog, c);
+		else
+			bury(s, c, ABORTED, "stopped while it was under way");
 	}
 }

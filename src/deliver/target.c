@@ -179,6 +179,7 @@ target_of_webhook(const struct webhook *w, const struct credentials *c,
 	if (t) {
 		t->timeout_ms = w->timeout_ms;
 		t->concurrency = w->concurrency;
+		t->rate = w->rate;
 		t->retry = w->retry;
 	}
 	return t;

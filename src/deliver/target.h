@@ -33,6 +33,7 @@ struct target {
 	char *href, *dial;   /* what they point into */
 	int64_t timeout_ms;  /* 0: default */
 	int64_t concurrency; /* 0: default */
+	int64_t rate;        /* a second; 0: no limit */
 	enum retry_policy retry;
 };
 

@@ -1,52 +1,72 @@
 /*
- * A binary heap of calls by due_ms.
+ * A binary heap of timers by due_ms, each of which knows its place.
  */
 #include "deliver/timer.h"
 
 #include "base/alloc.h"
 
-void
-timers_add(struct timers *t, struct call *c)
+static void
+put(struct timers *t, size_t i, struct timer *timer)
 {
-	size_t i, up;
-
-	t->heap = alloc_grow(t->heap, &t->cap, t->n + 1,
-	    sizeof(struct call *));
-	for (i = t->n++; i > 0; i = up) {
-		up = (i - 1) / 2;
-		if (t->heap[up]->due_ms <= c->due_ms)
-			break;
-		t->heap[i] = t->heap[up];
-	}
-	t->heap[i] = c;
+	t->heap[i] = timer;
+	timer->at = i + 1;
 }
 
-struct call *
+/* Move it from the free place i up or down to where it belongs. */
+static void
+sift(struct timers *t, size_t i, struct timer *timer)
+{
+	size_t next;
+
+	for (; i > 0; i = next) {
+		next = (i - 1) / 2;
+		if (t->heap[next]->due_ms <= timer->due_ms)
+			break;
+		put(t, i, t->heap[next]);
+	}
+	for (; (next = 2 * i + 1) < t->n; i = next) {
+		if (next + 1 < t->n &&
+		    t->heap[next + 1]->due_ms < t->heap[next]->due_ms)
+			next++;
+		if (t->heap[next]->due_ms >= timer->due_ms)
+			break;
+		put(t, i, t->heap[next]);
+	}
+	put(t, i, timer);
+}
+
+void
+timers_set(struct timers *t, struct timer *timer, int64_t due_ms)
+{
+	size_t i = timer->at - 1;
+
+	timer->due_ms = due_ms;
+	if (!timer->at) {
+		t->heap = alloc_grow(t->heap, &t->cap, t->n + 1,
+		    sizeof(struct timer *));
+		i = t->n++;
+	}
+	sift(t, i, timer);
+}
+
+void
+timers_cancel(struct timers *t, struct timer *timer)
+{
+	size_t i = timer->at - 1;
+	struct timer *last;
+
+	if (!timer->at)
+		return;
+	timer->at = 0;
+	last = t->heap[--t->n];
+	if (last != timer)
+		sift(t, i, last);
+}
+
+struct timer *
 timers_first(const struct timers *t)
 {
 	return t->n ? t->heap[0] : NULL;
-}
-
-struct call *
-timers_take(struct timers *t)
-{
-	struct call *first = timers_first(t), *last;
-	size_t i, down;
-
-	if (!first)
-		return NULL;
-	last = t->heap[--t->n];
-	for (i = 0; (down = 2 * i + 1) < t->n; i = down) {
-		if (down + 1 < t->n &&
-		    t->heap[down + 1]->due_ms < t->heap[down]->due_ms)
-			down++;
-		if (t->heap[down]->due_ms >= last->due_ms)
-			break;
-		t->heap[i] = t->heap[down];
-	}
-	if (t->n)
-		t->heap[i] = last;
-	return first;
 }
 
 void

@@ -1,21 +1,27 @@
 /*
- * Calls that wait for their next attempt, the earliest first: a binary heap.
+ * What waits for a time, the earliest first: a binary heap of timers that
+ * their owners embed.
  */
 #ifndef DELIVER_TIMER_H
 #define DELIVER_TIMER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#include "deliver/call.h"
+struct timer {
+	int64_t due_ms; /* monotonic */
+	size_t at;      /* its place, counted from 1; 0: it is not set */
+};
 
 struct timers {
-	struct call **heap;
+	struct timer **heap;
 	size_t n, cap;
 };
 
-void timers_add(struct timers *, struct call *); /* by its due_ms */
-struct call *timers_first(const struct timers *); /* NULL: none */
-struct call *timers_take(struct timers *); /* take out the first, if any */
+/* Set it, or move it if it is set. */
+void timers_set(struct timers *, struct timer *, int64_t due_ms);
+void timers_cancel(struct timers *, struct timer *); /* not set: fine */
+struct timer *timers_first(const struct timers *); /* NULL: none */
 void timers_clear(struct timers *);
 
 #endif

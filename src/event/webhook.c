@@ -330,6 +330,48 @@ read_concurrency(struct entry *e, uint32_t i)
 }
 
 static void
+read_rate(struct entry *e, uint32_t i)
+{
+	uint64_t n = 0;
+
+	if (json_kind(e->json, i) != JSON_NUMBER || num_u64(json_bytes(e->json,
+	    i), 1, WEBHOOK_MAX_RATE, &n) != 0)
+		fault(e, "rate: not a whole number of calls a second from 1 "
+		    "to 10000");
+	e->to->rate = (uint16_t)n;
+}
+
+bool
+webhook_order_is_good(struct span order)
+{
+	size_t i;
+
+	if (span_eq(order, SPAN("webhook")))
+		return true;
+	if (order.len == 0 || order.p[0] != '/')
+		return false;
+	for (i = 0; i < order.len; i++)
+		if (order.p[i] == '~' && (i + 1 == order.len ||
+		    (order.p[i + 1] != '0' && order.p[i + 1] != '1')))
+			return false;
+	return true;
+}
+
+static void
+read_order(struct entry *e, uint32_t i)
+{
+	struct span text = is_string(e, i) ? string_at(e, i) : SPAN("");
+
+	if (span_eq(text, SPAN("none")))
+		return;
+	if (webhook_order_is_good(text))
+		e->to->order = arena_keep(&e->all->arena, text);
+	else
+		fault(e, "order: not \"none\", \"webhook\" or a JSON Pointer "
+		    "like \"/payload/serviceId\"");
+}
+
+static void
 read_retry(struct entry *e, uint32_t i)
 {
 	if (json_string_is(e->json, i, SPAN("failures")))
@@ -418,13 +460,13 @@ static const struct member {
 	{ NAME("disabled"), read_disabled, false },
 	{ NAME("timeout"), read_timeout, false },
 	{ NAME("concurrency"), read_concurrency, false },
+	{ NAME("rate"), read_rate, false },
+	{ NAME("order"), read_order, false },
 	{ NAME("retry"), read_retry, false },
 	{ NAME("ca"), read_ca, false },
 	{ NAME("filter"), read_filter, false },
 	{ NAME("transform"), read_transform, false },
 	/* What they promise must not be dropped in silence. */
-	{ NAME("order"), NULL, false },
-	{ NAME("rate"), NULL, false },
 	{ NAME("secret"), NULL, false },
 };
 
@@ -763,6 +805,10 @@ webhook_put_json(const struct webhook *w, struct buf *b)
 		put_seconds(b, "timeout", w->timeout_ms);
 	if (w->concurrency)
 		json_put_member_u64(b, "concurrency", w->concurrency);
+	if (w->rate)
+		json_put_member_u64(b, "rate", w->rate);
+	if (w->order.len)
+		json_put_member(b, "order", w->order);
 	if (w->retry)
 		json_put_member(b, "retry", w->retry == RETRY_NETWORK ?
 		    SPAN("network") : SPAN("failures"));

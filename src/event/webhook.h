@@ -20,6 +20,7 @@ enum {
 	WEBHOOK_MAX_TIMEOUT_MS = 10 * 60 * 1000,
 	WEBHOOK_MAX_CONCURRENCY = 1000,
 	WEBHOOK_MAX_CA_BYTES = 256 * 1024,
+	WEBHOOK_MAX_RATE = 10000,
 };
 
 /* What happens to an answer that is not 2xx. */
@@ -50,7 +51,9 @@ struct webhook {
 	struct span filter, transform; /* jq programs; empty: none */
 	uint32_t n_subscriptions, n_attributes, n_headers;
 	int32_t timeout_ms;      /* 0: default */
+	struct span order;       /* "": none; "webhook"; or a JSON Pointer */
 	uint16_t concurrency;    /* 0: default */
+	uint16_t rate;           /* calls a second; 0: no limit */
 	uint8_t retry;           /* enum retry_policy */
 	bool disabled;
 	bool derived_id;         /* made from the url, not given */
@@ -103,6 +106,9 @@ const struct webhook *webhooks_find(const struct webhooks *, struct span id);
 
 /* Is it subscribed to this public event, by name or by "prefix*"? */
 bool webhook_subscribes(const struct webhook *, struct span name);
+
+/* "webhook" or a JSON Pointer. */
+bool webhook_order_is_good(struct span);
 
 /* Is this the name of a member that means something (or is refused)? */
 bool webhook_knows(struct span member);

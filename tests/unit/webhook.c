@@ -30,6 +30,9 @@ static const struct {
 	    "\"timeout\":10,\"concurrency\":3,\"retry\":\"network\"" },
 	{ "{" MIN ",\"timeout\":\"1500ms\",\"retry\":\"failures\"}",
 	    MIN ",\"timeout\":1.5,\"retry\":\"failures\"" },
+	{ "{" MIN ",\"rate\":5,\"order\":\"/a/~0\"}",
+	    MIN ",\"rate\":5,\"order\":\"/a/~0\"" },
+	{ "{" MIN ",\"order\":\"none\"}", MIN },
 	{ "{" MIN ",\"timeout\":0.001}", MIN ",\"timeout\":0.001" },
 	{ "{\"url\":{\"href\":\"http://a.example/in\",\"protocol\":\"http:\"},"
 	    "\"subscriptions\":[]}", MIN },
@@ -80,8 +83,14 @@ static const struct {
 	    "concurrency: not a whole number from 1 to 1000" },
 	{ "{" MIN ",\"retry\":\"never\"}",
 	    "retry: not \"failures\" or \"network\"" },
-	{ "{" MIN ",\"rate\":1,\"secret\":\"x\"}", "rate: not "
-	    "supported by this version; secret: not supported by this version" },
+	{ "{" MIN ",\"rate\":0.5}", "rate: not a whole number of calls a "
+	    "second from 1 to 10000" },
+	{ "{" MIN ",\"order\":\"payload\"}", "order: not \"none\", "
+	    "\"webhook\" or a JSON Pointer like \"/payload/serviceId\"" },
+	{ "{" MIN ",\"order\":\"/a~2\"}", "order: not \"none\", "
+	    "\"webhook\" or a JSON Pointer like \"/payload/serviceId\"" },
+	{ "{" MIN ",\"secret\":\"x\"}",
+	    "secret: not supported by this version" },
 	{ "{" MIN ",\"filter\":1,\"transform\":[]}",
 	    "filter: not a string; transform: not a string" },
 	{ "{" MIN ",\"filter\":\"\",\"transform\":\" \\n\"}",

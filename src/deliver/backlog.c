@@ -1,0 +1,385 @@
+/*
+ * From the queue into lanes, and back.
+ */
+#include "deliver/backlog.h"
+
+#include "base/alloc.h"
+
+enum {
+	ARRIVALS = 1024,  /* looked at in a turn */
+	GATHER_MS = 10,   /* notes wait so long for others */
+};
+
+/* What became of a call; its texts are copied behind it. */
+struct note {
+	struct note *next;
+	struct call *call; /* NULL: it could not be read */
+	struct lane *lane;
+	struct queue_record record;
+	int64_t due_ms; /* of a retry, monotonic */
+	bool released;
+	char bytes[];
+};
+
+/* Lanes */
+
+/* The lane as the queue has it. */
+static struct lane *
+attach(struct backlog *b, const struct queue_lane *row)
+{
+	struct lane *lane = lanes_find(b->lanes, row->no);
+
+	if (!lane) {
+		lane = lanes_get(b->lanes, row->webhook, row->name);
+		lanes_number(b->lanes, lane, row->no);
+		lane->health = row->health;
+	}
+	return lane;
+}
+
+static void
+wake(struct backlog *b, struct lane *lane)
+{
+	lane->more = true;
+	lanes_wait(b->lanes, lane);
+}
+
+/* Every lane with unsettled calls, and those known, as the queue has them. */
+static int
+read_lanes(struct backlog *b, struct error *e)
+{
+	struct queue_lane row;
+	struct lane *lane;
+	int64_t no = 0, due;
+	int r;
+
+	while ((r = queue_next_lane(b->queue, no, &row, e)) == 1) {
+		no = row.no;
+		lane = lanes_find(b->lanes, no);
+		if (lane && !lane->health_moved)
+			lane->health = row.health;
+		due = queue_next_due(b->queue, no, -1, e);
+		if (due < -1)
+			return -1;
+		if (due >= 0)
+			wake(b, lane ? lane : attach(b, &row));
+	}
+	return r;
+}
+
+int
+backlog_open(struct backlog *b, struct error *e)
+{
+	table_init(&b->held);
+	b->notes_tail = &b->notes;
+	b->flush_at_ms = -1;
+	b->arrived = queue_last(b->queue, e);
+	if (b->arrived < 0)
+		return -1;
+	b->changes = queue_changes(b->queue, e);
+	return b->changes < 0 ? -1 : read_lanes(b, e);
+}
+
+int
+backlog_hear(struct backlog *b, struct error *e)
+{
+	int64_t lanes[ARRIVALS], changes = queue_changes(b->queue, e);
+	struct queue_lane row;
+	struct lane *lane;
+	int n = 0, i;
+
+	if (changes >= 0)
+		n = queue_arrivals(b->queue, &b->arrived, lanes, ARRIVALS, e);
+	if (changes < 0 || n < 0)
+		return -1;
+	b->rang = n == ARRIVALS;
+	for (i = 0; i < n; i++) {
+		lane = lanes_find(b->lanes, lanes[i]);
+		if (!lane) {
+			if (queue_lane(b->queue, lanes[i], &row, e) != 1)
+				return -1;
+			lane = attach(b, &row);
+		}
+		wake(b, lane);
+	}
+	if (changes == b->changes)
+		return 0;
+	b->changes = changes;
+	return read_lanes(b, e);
+}
+
+/* Loading */
+
+static bool
+is_held(const struct backlog *b, int64_t seq)
+{
+	return table_find(&b->held,
+	    (struct span){ (char *)&seq, sizeof(seq) }) != NULL;
+}
+
+static struct note *
+add_note(struct backlog *b, const struct queue_record *r, int64_t now_ms)
+{
+	struct note *n = alloc_zero(1, sizeof(*n) + r->error.len +
+	    r->answer.len);
+
+	n->record = *r;
+	n->record.error.p = n->bytes;
+	n->record.answer.p = n->bytes + r->error.len;
+	if (r->error.len)
+		memcpy(n->bytes, r->error.p, r->error.len);
+	if (r->answer.len)
+		memcpy(n->bytes + r->error.len, r->answer.p, r->answer.len);
+	*b->notes_tail = n;
+	b->notes_tail = &n->next;
+	b->n_notes++;
+	if (b->flush_at_ms < 0)
+		b->flush_at_ms = now_ms + GATHER_MS;
+	b->urgent |= r->ordered && r->outcome != OUTCOME_RETRY;
+	return n;
+}
+
+/* Whoever stored it had read it: only a damaged file comes here. */
+static void
+note_unreadable(struct backlog *b, struct lane *lane,
+    const struct queue_row *row, const struct error *why)
+{
+	struct queue_record r = { .seq = row->seq, .lane = row->lane,
+		.outcome = OUTCOME_DEAD, .attempts = row->attempts,
+		.ordered = row->ordered, .keep = true,
+		.reason = "invalid-call", .error = span_of(why->text),
+		.time_ms = row->taken_ms };
+
+	add_note(b, &r, 0)->lane = lane;
+}
+
+static int
+load(struct backlog *b, struct lane *lane, int64_t seq, struct call **call,
+    struct error *e)
+{
+	struct queue_row row;
+	struct error why;
+	const char *reason;
+	int r = queue_load(b->queue, seq, &row, e);
+
+	*call = NULL;
+	if (r <= 0)
+		return r;
+	*call = call_read(b->reader, row.text, &reason, &why);
+	if (!*call) {
+		note_unreadable(b, lane, &row, &why);
+		return 0;
+	}
+	(*call)->seq = seq;
+	(*call)->attempt = row.attempts;
+	(*call)->ordered = row.ordered;
+	(*call)->lane = lane;
+	lane->n_calls++;
+	(*call)->held.key = (struct span){ (char *)&(*call)->seq,
+		sizeof(seq) };
+	table_add(&b->held, &(*call)->held);
+	return 1;
+}
+
+int
+backlog_load(struct backlog *b, int64_t seq, struct call **call,
+    struct error *e)
+{
+	struct queue_lane lane;
+	struct queue_row row;
+	int r;
+
+	*call = NULL;
+	if (is_held(b, seq))
+		return 0;
+	r = queue_load(b->queue, seq, &row, e);
+	if (r == 1)
+		r = queue_lane(b->queue, row.lane, &lane, e);
+	return r <= 0 ? r : load(b, attach(b, &lane), seq, call, e);
+}
+
+/*
+ * Load at most n of the lane's calls that are due from..to. How many, -1 with
+ * the error; *more: there may be others.
+ */
+static int
+load_due(struct backlog *b, struct lane *lane, size_t n, int64_t from,
+    int64_t to, bool *more, struct error *e)
+{
+	size_t want = n + lane->n_calls, loaded = 0;
+	struct call *c;
+	int found, i;
+
+	b->seqs = alloc_grow(b->seqs, &b->cap_seqs, want, sizeof(*b->seqs));
+	found = queue_due(b->queue, lane->no, from, to, b->seqs, want, e);
+	for (i = 0; i < found && loaded < n; i++) {
+		if (is_held(b, b->seqs[i]))
+			continue;
+		if (load(b, lane, b->seqs[i], &c, e) < 0)
+			return -1;
+		if (c) {
+			lane_push(b->lanes, c);
+			loaded++;
+		}
+	}
+	*more = i < found || (size_t)found == want;
+	return found < 0 ? -1 : (int)loaded;
+}
+
+int
+backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
+    int64_t wall_ms, struct error *e)
+{
+	bool more_old, more_new = true;
+	int64_t due;
+	int old, new = 0;
+
+	/* Old ones first, but not all the room. */
+	old = load_due(b, lane, (n + 1) / 2, 1, now_ms, &more_old, e);
+	if (old >= 0 && n > (size_t)old)
+		new = load_due(b, lane, n - (size_t)old, 0, 0, &more_new, e);
+	if (old < 0 || new < 0)
+		return -1;
+	lane->more = more_old || more_new;
+	if (lane->more)
+		return old + new;
+	due = queue_next_due(b->queue, lane->no, now_ms, e);
+	if (due < -1)
+		return -1;
+	lane->next_due_ms = due < 0 ? -1 : due - wall_ms;
+	return old + new;
+}
+
+void
+backlog_forget(struct backlog *b, struct call *c)
+{
+	table_remove(&b->held, &c->held);
+	lanes_leave(b->lanes, c);
+	call_free(c);
+}
+
+void
+backlog_drop(struct backlog *b, struct lane *lane)
+{
+	struct call *c;
+
+	if (lane->head)
+		lane->more = true;
+	while ((c = lane_pop(lane)))
+		backlog_forget(b, c);
+}
+
+/* Notes */
+
+void
+backlog_note(struct backlog *b, struct call *c, const struct queue_record *r,
+    int64_t now_ms, int64_t wait_ms)
+{
+	struct queue_record full = *r;
+	struct note *n;
+
+	full.seq = c->seq;
+	full.lane = c->lane->no;
+	full.attempts = c->attempt;
+	full.ordered = c->ordered;
+	full.keep = b->keep || r->outcome == OUTCOME_DEAD;
+	full.due_ms = r->time_ms + wait_ms;
+	n = add_note(b, &full, now_ms);
+	n->call = c;
+	n->lane = c->lane;
+	n->due_ms = now_ms + wait_ms;
+}
+
+void
+backlog_note_health(struct backlog *b, struct lane *lane, bool changed,
+    int64_t now_ms)
+{
+	lane->health_changed |= changed;
+	if (lane->health_moved)
+		return;
+	lane->health_moved = true;
+	b->moved = alloc_grow(b->moved, &b->cap_moved, b->n_moved + 1,
+	    sizeof(struct lane *));
+	b->moved[b->n_moved++] = lane;
+	if (b->flush_at_ms < 0)
+		b->flush_at_ms = now_ms + GATHER_MS;
+}
+
+static int
+store(struct backlog *b, int64_t wall_ms, struct error *e)
+{
+	struct note *n;
+	size_t i;
+
+	for (n = b->notes; n; n = n->next)
+		if (queue_record(b->queue, &n->record, &n->released, e) < 0)
+			return -1;
+	for (i = 0; i < b->n_moved; i++)
+		if (queue_set_health(b->queue, b->moved[i]->no,
+		    &b->moved[i]->health, b->moved[i]->health_changed, wall_ms,
+		    e) < 0)
+			return -1;
+	return queue_commit(b->queue, e);
+}
+
+/* It is on record: forget it, and see to whom it concerns. */
+static void
+finish(struct backlog *b, struct note *n)
+{
+	struct lane *lane = n->lane;
+
+	if (n->released)
+		lane->more = true;
+	if (n->record.outcome == OUTCOME_RETRY && (lane->next_due_ms < 0 ||
+	    n->due_ms < lane->next_due_ms))
+		lane->next_due_ms = n->due_ms;
+	lanes_wait(b->lanes, lane);
+	if (n->call)
+		backlog_forget(b, n->call);
+	free(n);
+}
+
+int
+backlog_flush(struct backlog *b, int64_t wall_ms, struct error *e)
+{
+	struct note *n, *next;
+	size_t i;
+
+	if (!b->notes && !b->n_moved)
+		return 0;
+	if (queue_begin(b->queue, false, e) < 0)
+		return -1;
+	if (store(b, wall_ms, e) < 0) {
+		queue_rollback(b->queue);
+		return -1;
+	}
+	for (i = 0; i < b->n_moved; i++)
+		b->moved[i]->health_moved = b->moved[i]->health_changed = false;
+	for (n = b->notes; n; n = next) {
+		next = n->next;
+		finish(b, n);
+	}
+	b->notes = NULL;
+	b->notes_tail = &b->notes;
+	b->n_notes = b->n_moved = 0;
+	b->flush_at_ms = -1;
+	b->urgent = false;
+	return 0;
+}
+
+void
+backlog_close(struct backlog *b)
+{
+	struct note *n, *next;
+
+	for (n = b->notes; n; n = next) {
+		next = n->next;
+		if (n->call)
+			backlog_forget(b, n->call);
+		free(n);
+	}
+	table_clear(&b->held);
+	free(b->moved);
+	free(b->seqs);
+	*b = (struct backlog){ 0 };
+}
