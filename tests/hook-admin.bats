@@ -229,6 +229,23 @@ hook-admin: bad.json: entry 3: not an object
 	hook-admin export | cmp before -
 }
 
+@test "import: lines may be blank, an object may have several, a fault tells which" {
+	printf '\n%s\r\n\n \n%s\n\n' "$A" "$B" | hook-admin import -
+	hook-admin list >before
+	printf '%s\n%s\n' "$A" "$B" | cmp - before
+	jq . <<<"$A" | hook-admin import -
+	hook-admin list | cmp before -
+	printf '%s\n\n{"id":"c"\n%s\n' "$A" "$B" >lines
+	admin import lines
+	want_code 2
+	want_err "hook-admin: lines: byte 1 of line 4: expected a member's name"$'\n'
+	printf '{"id": "c",\n "url": "http://c",\n}\n' >lines
+	admin import lines
+	want_code 2
+	want_err "hook-admin: lines: byte 1 of line 3: expected a member's name"$'\n'
+	hook-admin list | cmp before -
+}
+
 @test "import warns of members that mean nothing" {
 	admin import - <<<'[{"url":"http://x/","subscriptions":[],"colour":"red"}]'
 	want_code 0
@@ -510,6 +527,9 @@ by_hand() {
 	run_prog hook-admin -w new.db import - <"$EV_WEBHOOKS"
 	want_code 2
 	want_err 'hook-admin: stdin: an SQLite file, which is read by its name alone'$'\n'
+	admin -w new.db import .
+	want_code 2
+	want_err "hook-admin: cannot read '.': Is a directory"$'\n'
 	[ ! -e new.db ]
 }
 

@@ -263,8 +263,8 @@ read_input(struct admin *a, const char *path, struct buf *text)
 			n = 1;
 	}
 	if (n < 0)
-		stage_die(&a->stage, fd < 0 ? EX_SETUP : EX_SYSTEM,
-		    "cannot read '%s': %s", path, strerror(errno));
+		stage_die(&a->stage, fd < 0 || errno == EISDIR ? EX_SETUP :
+		    EX_SYSTEM, "cannot read '%s': %s", path, strerror(errno));
 	if (text->len > REGISTRY_MAX_BYTES)
 		stage_die(&a->stage, EX_SETUP, "'%s' is larger than 256 MiB",
 		    path);
@@ -440,38 +440,56 @@ draft_finish(struct draft *d, struct webhooks *list)
 	buf_clear(&reasons);
 }
 
-static size_t
-skip_blanks(const struct buf *b)
+static bool
+is_json(struct span text)
 {
-	size_t i = 0;
+	struct json json;
+	struct json_error e;
+	bool good;
 
-	while (i < b->len && memchr(" \t\r\n", b->p[i], 4))
-		i++;
-	return i;
+	json_init(&json);
+	good = json_read(&json, text.p, text.len, &e) == 0;
+	json_clear(&json);
+	return good;
 }
 
-/* A line each, as list writes them, or one object: make an array of it. */
+/* Cut the next line off *rest, and its end, which it is without. */
+static struct span
+next_line(struct span *rest)
+{
+	const char *nl = memchr(rest->p, '\n', rest->len);
+	struct span line = { rest->p, nl ? (size_t)(nl - rest->p) :
+	    rest->len };
+
+	rest->p += line.len + (nl != NULL);
+	rest->len -= line.len + (nl != NULL);
+	return line;
+}
+
+/*
+ * A line each, as list writes them, or one object: make an array of it, with
+ * the same lines.
+ */
 static void
 wrap_objects(struct buf *text)
 {
 	struct buf array = { 0 };
-	struct json json;
-	struct json_error e;
-	size_t i;
+	struct span rest = url_trim(buf_bytes(text)), first = rest, line;
+	bool each;
 
-	if (skip_blanks(text) == text->len ||
-	    text->p[skip_blanks(text)] != '{')
+	if (rest.len == 0 || rest.p[0] != '{')
 		return;
-	while (text->len && memchr(" \t\r\n", text->p[text->len - 1], 4))
-		text->len--;
-	json_init(&json);
-	if (json_read(&json, buf_str(text), text->len, &e) != 0)
-		for (i = 0; i < text->len; i++)
-			if (text->p[i] == '\n')
-				text->p[i] = ',';
-	json_clear(&json);
+	each = is_json(next_line(&first));
+	rest.len += (size_t)(rest.p - text->p); /* with blank lines before */
+	rest.p = text->p;
 	buf_putc(&array, '[');
-	buf_span(&array, buf_bytes(text));
+	while (rest.len) {
+		line = next_line(&rest);
+		buf_span(&array, line);
+		if (each && rest.len && url_trim(line).len)
+			buf_putc(&array, ',');
+		buf_putc(&array, '\n');
+	}
 	buf_putc(&array, ']');
 	buf_clear(text);
 	*text = array;
