@@ -670,15 +670,15 @@ failure_text(struct exchange *x, enum http_failure failure)
 static void
 describe(struct exchange *x, struct http_result *r)
 {
-	const char *text = x->refused ? x->why.text : x->answer.why ?
-	    x->answer.why : failure_text(x, r->failure);
+	const char *text;
 	long os_error = 0, proxy_status = 0;
 
 	if (x->refused) {
 		snprintf(r->error, sizeof(r->error), "%.*s",
-		    (int)sizeof(r->error) - 1, text);
+		    (int)sizeof(r->error) - 1, x->why.text);
 		return;
 	}
+	text = x->answer.why ? x->answer.why : failure_text(x, r->failure);
 	(void)curl_easy_getinfo(x->easy, CURLINFO_HTTP_CONNECTCODE,
 	    &proxy_status);
 	if (r->failure == HTTP_CONNECT && proxy_status >= 300) {

@@ -29,20 +29,21 @@ one() { # a unit test or a suite: its TAP on stdout
 }
 
 run() {
-	local name start
+	local name tap start
 	name=$(basename "$1" .bats)
+	tap=$work/$(basename "$1").tap # a unit test and a suite may share a name
 	start=$SECONDS
-	one "$1" >"$work/$name.tap"
+	one "$1" >"$tap"
 	local code=$?
 	# A suite that dies before its first test must not count as good.
 	if [[ $1 == *.bats ]] && [ $code -ne 0 ] &&
-		! grep -q '^not ok' "$work/$name.tap"; then
-		echo "not ok 1 $name: bats exit $code" >>"$work/$name.tap"
+		! grep -q '^not ok' "$tap"; then
+		echo "not ok 1 $name: bats exit $code" >>"$tap"
 	fi
 	{
 		flock 9
 		echo "# $name ($((SECONDS - start)) s)"
-		cat "$work/$name.tap"
+		cat "$tap"
 	} 9>"$work/lock"
 }
 
