@@ -1,9 +1,11 @@
 /*
- * Names: open addressing, half full at most.
+ * Names: open addressing.
  */
 #include "json/names.h"
 
 #include "base/alloc.h"
+
+enum { HEAD_BYTES = sizeof(uint64_t) };
 
 void
 names_clear(struct names *t)
@@ -13,31 +15,54 @@ names_clear(struct names *t)
 	*t = (struct names){ 0 };
 }
 
-static uint32_t
-hash(struct span s)
+/* Two names of one length have the same head if they begin alike. */
+static uint64_t
+head_of(struct span s)
 {
-	uint64_t h = s.len, word;
-	size_t i = 0;
+	const unsigned char *p = (const unsigned char *)s.p;
+	uint64_t head = 0;
+	uint32_t low, high;
 
-	for (; s.len - i >= 8; i += 8) {
-		memcpy(&word, s.p + i, 8);
-		h = (h ^ word) * 0x9e3779b97f4a7c15u;
-		h ^= h >> 29;
+	if (s.len >= HEAD_BYTES) {
+		memcpy(&head, p, HEAD_BYTES);
+	} else if (s.len >= sizeof(low)) {
+		memcpy(&low, p, sizeof(low));
+		memcpy(&high, p + s.len - sizeof(high), sizeof(high));
+		head = low | (uint64_t)high << 32;
+	} else if (s.len) {
+		head = p[0] | (uint64_t)p[s.len / 2] << 8 |
+		    (uint64_t)p[s.len - 1] << 16;
 	}
-	for (word = 0; i < s.len; i++)
-		word = word << 8 | (unsigned char)s.p[i];
-	h = (h ^ word) * 0xbf58476d1ce4e5b9u;
-	return (uint32_t)(h >> 32);
+	return head;
+}
+
+static size_t
+hash(struct span s, uint64_t head)
+{
+	uint64_t h = (head ^ s.len) * 0x9e3779b97f4a7c15u, word = 0;
+	size_t i;
+
+	for (i = HEAD_BYTES; i + HEAD_BYTES <= s.len; i += HEAD_BYTES) {
+		memcpy(&word, s.p + i, HEAD_BYTES);
+		h = (h ^ (h >> 29) ^ word) * 0xbf58476d1ce4e5b9u;
+	}
+	if (i < s.len) {
+		memcpy(&word, s.p + s.len - HEAD_BYTES, HEAD_BYTES);
+		h = (h ^ (h >> 29) ^ word) * 0xbf58476d1ce4e5b9u;
+	}
+	return (size_t)(h >> 32);
 }
 
 static void
-place(struct names *t, uint32_t h, int32_t number)
+place(struct names *t, int32_t number)
 {
-	size_t i = h & (t->n_slots - 1);
+	struct span name = t->list[number];
+	uint64_t head = head_of(name);
+	size_t i = hash(name, head) & (t->n_slots - 1);
 
 	while (t->slots[i].number >= 0)
 		i = (i + 1) & (t->n_slots - 1);
-	t->slots[i] = (struct names_slot){ h, number };
+	t->slots[i] = (struct names_slot){ head, (uint32_t)name.len, number };
 }
 
 static void
@@ -45,12 +70,12 @@ grow(struct names *t)
 {
 	size_t i;
 
-	t->n_slots = t->n_slots ? t->n_slots * 2 : 8;
+	t->n_slots = t->n_slots ? t->n_slots * 2 : 4;
 	t->slots = alloc_resize(t->slots, t->n_slots, sizeof(*t->slots));
 	for (i = 0; i < t->n_slots; i++)
 		t->slots[i].number = -1;
 	for (i = 0; i < t->n; i++)
-		place(t, hash(t->list[i]), (int32_t)i);
+		place(t, (int32_t)i);
 }
 
 size_t
@@ -61,32 +86,30 @@ names_add(struct names *t, struct span name)
 	if (number >= 0)
 		return (size_t)number;
 	t->list = alloc_grow(t->list, &t->cap, t->n + 1, sizeof(*t->list));
-	t->list[t->n] = name;
-	if ((t->n + 1) * 2 > t->n_slots) {
-		t->n++;
+	t->list[t->n++] = name;
+	if (t->n * 4 > t->n_slots * 3)
 		grow(t);
-	} else {
-		place(t, hash(name), (int32_t)t->n++);
-	}
+	else
+		place(t, (int32_t)t->n - 1);
 	return t->n - 1;
 }
 
 long
 names_find(const struct names *t, struct span name)
 {
-	uint32_t h;
+	uint64_t head = head_of(name);
 	size_t i;
 
 	if (!t->n)
 		return -1;
-	h = hash(name);
-	for (i = h & (t->n_slots - 1); t->slots[i].number >= 0;
+	for (i = hash(name, head) & (t->n_slots - 1); t->slots[i].number >= 0;
 	    i = (i + 1) & (t->n_slots - 1)) {
-		const struct span *s = &t->list[t->slots[i].number];
+		const struct names_slot *slot = &t->slots[i];
 
-		if (t->slots[i].hash == h && s->len == name.len &&
-		    memcmp(s->p, name.p, name.len) == 0)
-			return t->slots[i].number;
+		if (slot->head == head && slot->len == name.len &&
+		    (name.len <= HEAD_BYTES || memcmp(t->list[slot->number].p,
+		    name.p, name.len) == 0))
+			return slot->number;
 	}
 	return -1;
 }

@@ -12,8 +12,10 @@
 
 #include "base/span.h"
 
+/* Short names are told apart here, without a look at their bytes. */
 struct names_slot {
-	uint32_t hash;
+	uint64_t head;  /* the first eight bytes, or all of them */
+	uint32_t len;
 	int32_t number; /* -1: empty */
 };
 
@@ -21,7 +23,7 @@ struct names {
 	struct span *list; /* by number; the bytes are borrowed */
 	size_t n, cap;
 	struct names_slot *slots;
-	size_t n_slots; /* a power of two, at least twice n */
+	size_t n_slots; /* a power of two; a quarter at least is empty */
 };
 
 void names_clear(struct names *); /* zeroed: an empty set */
