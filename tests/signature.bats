@@ -93,6 +93,27 @@ signatures() { # of the last request: how many of which version
 		"$SINK_LOG" | head -n 2 | sort -u | wc -l)" = 2 ]
 }
 
+@test "from a queue: the same id in each process, signed by what is valid then" {
+	printf '%s\n' 'status 500' 'status 500' 'status 204' >steps
+	start_sink --script steps --secret "$SECRET"
+	registry
+	echo "$SECRET" | secret import wh1
+	{ call wh1; call wh1 | sed 's/,"id":"msg_1"//'; } >in
+	ev-deliver --enqueue -q q.db in
+	secret rotate wh1 >/dev/null
+	for i in 1 2; do
+		run_prog ev-deliver "$LOOPBACK" -w w.db -q q.db --schedule 1s,1s \
+			</dev/null
+		[ "$(signatures)" = "v1 v1" ]
+	done
+	run_prog ev-deliver "$LOOPBACK" -w w.db -q q.db --drain --schedule 1s,1s
+	jq -r '.headers[] | select(.[0] == "webhook-id")[1]' "$SINK_LOG" |
+		sort | uniq -c | awk '{ print $1 }' >got
+	[ "$(jq -r .verified "$SINK_LOG" | sort -u)" = true ]
+	[ "$(wc -l <got)" = 2 ]
+	[ "$(wc -l <"$SINK_LOG")" -ge 4 ]
+}
+
 @test "rotate: both sign until the old one's time is over; revoke ends it now" {
 	start_sink --secret "$SECRET"
 	registry

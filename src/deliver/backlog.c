@@ -171,6 +171,7 @@ load(struct backlog *b, struct lane *lane, int64_t seq, struct call **call,
 		return 0;
 	}
 	(*call)->seq = seq;
+	(*call)->taken_ms = row.taken_ms;
 	(*call)->attempt = row.attempts;
 	(*call)->ordered = row.ordered;
 	(*call)->lane = lane;

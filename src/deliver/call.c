@@ -257,18 +257,22 @@ call_free(struct call *c)
 	free(c);
 }
 
+/* Of a queue's call the same in each process, though nothing is stored. */
 static char *
 make_id(const struct call *c)
 {
 	struct buf b = { 0 };
 	char *id = alloc_zero(4 + WIRE_ID_DIGITS + 1, 1);
-	unsigned char dice[16];
+	unsigned char dice[16] = { 0 };
 
-	if (getrandom(dice, sizeof(dice), 0) != (ssize_t)sizeof(dice))
+	buf_printf(&b, "%lld %lld ", (long long)c->seq, (long long)c->taken_ms);
+	if (c->seq)
+		buf_span(&b, c->text);
+	else if (getrandom(dice, sizeof(dice), 0) == (ssize_t)sizeof(dice))
+		buf_add(&b, dice, sizeof(dice));
+	else
 		buf_printf(&b, "%p %lld", (const void *)c,
 		    (long long)clock_mono_us());
-	else
-		buf_add(&b, dice, sizeof(dice));
 	memcpy(id, "msg_", 4);
 	digest_hex(buf_bytes(&b), id + 4, WIRE_ID_DIGITS);
 	buf_clear(&b);

@@ -27,6 +27,7 @@ struct call {
 	struct timer timer; /* of the next attempt, from memory */
 	struct entry held;  /* from a queue: by seq */
 	int64_t seq;        /* 0: from memory */
+	int64_t taken_ms;   /* by the queue */
 	unsigned attempt; /* how many were begun */
 	bool probe;       /* the attempt under way: of a paused lane; */
 	bool unproven;    /* of one that has not shown much */
