@@ -420,6 +420,18 @@ whole() {
 	grep -q recover "$ERR"
 }
 
+@test "names that mean something else to SQLite are names of files" {
+	start_sink
+	call 1 >in
+	for name in :memory: 'file:x?mode=memory'; do
+		run_prog ev-deliver $LOOPBACK -q "$name" --enqueue in
+		want_code 0
+		run_prog ev-deliver $LOOPBACK -q "$name" --drain
+		want_code 0
+		[ "$(jq -r .outcome "$OUT")" = delivered ]
+	done
+}
+
 @test "a folder without the right to write is exit 3, with what to do" {
 	[ "$(id -u)" -ne 0 ] || skip "root may write everywhere"
 	mkdir d

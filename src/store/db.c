@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/folder.h"
 
 enum {
@@ -28,6 +29,31 @@ static const char *const common[N_COMMON] = {
 	[SYNC_FULL] = "PRAGMA synchronous = FULL",
 	[SYNC_NORMAL] = "PRAGMA synchronous = NORMAL",
 };
+
+/* SQLite */
+
+/* To it, ":memory:", "file:x" and "" are no files. */
+int
+db_open_sqlite(const char *path, sqlite3 **sqlite, int flags)
+{
+	struct buf name = { 0 };
+	int code;
+
+	if (*path != '/')
+		buf_puts(&name, "./");
+	buf_puts(&name, path);
+	code = sqlite3_open_v2(buf_str(&name), sqlite, flags, NULL);
+	buf_clear(&name);
+	return code;
+}
+
+const char *
+db_cause(sqlite3 *sqlite)
+{
+	int error = sqlite3_system_errno(sqlite);
+
+	return error ? strerror(error) : "it was cut short";
+}
 
 /* Failures */
 
@@ -63,7 +89,7 @@ db_failed(struct db *d, struct error *e)
 	case SQLITE_INTERRUPT:
 		error_set(e, "%s: %s (%s); what was taken is kept", d->path,
 		    sqlite3_errmsg(d->sqlite),
-		    strerror(sqlite3_system_errno(d->sqlite)));
+		    db_cause(d->sqlite));
 		return -2;
 	default:
 		error_set(e, "%s: %s", d->path, sqlite3_errmsg(d->sqlite));
@@ -297,8 +323,8 @@ open_db(struct db *d, struct error *e)
 	char cache[64];
 	int known, r = 0;
 
-	if (sqlite3_open_v2(d->path, &d->sqlite, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (db_open_sqlite(d->path, &d->sqlite, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_NOMUTEX) != SQLITE_OK)
 		return db_failed(d, e);
 	(void)sqlite3_busy_handler(d->sqlite, on_busy, NULL);
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d", CACHE_KIB);

@@ -39,6 +39,12 @@ struct db {
 	int bind;      /* the first failed bind since the last step */
 };
 
+/* sqlite3_open_v2, but path is always the name of a file. */
+int db_open_sqlite(const char *path, sqlite3 **, int flags);
+
+/* What the system said to an SQLITE_IOERR. */
+const char *db_cause(sqlite3 *);
+
 /*
  * Open, or create with mode 0600. 0, or with the error -1: the set-up is wrong
  * (no such folder, another program's file, a newer version's), -2: the system

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "store/db.h"
 
 struct registry_store {
 	sqlite3 *db;
@@ -67,7 +68,7 @@ failed(struct registry_store *s, struct error *e)
 		    "directory, which holds the journal");
 	case SQLITE_IOERR:
 		error_set(e, "%s: %s", sqlite3_errmsg(s->db),
-		    strerror(sqlite3_system_errno(s->db)));
+		    db_cause(s->db));
 		return -2;
 	case SQLITE_FULL:
 	case SQLITE_INTERRUPT:
@@ -205,16 +206,7 @@ static int
 open_db(struct registry_store *s, const char *path, int flags,
     enum registry_mode mode, int busy_ms, struct error *e)
 {
-	struct buf name = { 0 };
-	int r;
-
-	/* To SQLite ":memory:" and "file:x" are no names of files. */
-	if (*path != '/')
-		buf_puts(&name, "./");
-	buf_puts(&name, path);
-	r = sqlite3_open_v2(buf_str(&name), &s->db, flags, NULL);
-	buf_clear(&name);
-	if (r != SQLITE_OK)
+	if (db_open_sqlite(path, &s->db, flags) != SQLITE_OK)
 		return failed(s, e);
 	sqlite3_busy_timeout(s->db, busy_ms);
 	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, REGISTRY_MAX_BYTES);
