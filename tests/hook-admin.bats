@@ -639,10 +639,11 @@ locked() {
 		awk '/^\.Bd/ { n++; inside = 1; next }
 		     /^\.Ed/ { inside = 0 }
 		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
-	for n in 1 2 3 4 5 6; do
+	for n in 1 2 3 4 5 6 7; do
 		bash -e -o pipefail "example.$n" >"out.$n"
 	done
-	[ ! -e example.7 ]
+	[ ! -e example.8 ]
+	[ "$(jq -r .info.title asyncapi.json)" = 'Events of the IO platform' ]
 	[ "$(head -n 1 out.1)" = billing ]
 	[ "$(hook-admin -w webhooks.db list | wc -l)" -eq 4 ]
 	[ "$(sed -n '1,2s/^whsec_.*/key/p' out.4 | wc -l)" = 2 ]

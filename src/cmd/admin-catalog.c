@@ -9,6 +9,7 @@
 #include "base/table.h"
 #include "base/utf8.h"
 #include "cmd/admin.h"
+#include "event/asyncapi.h"
 #include "event/catalog.h"
 #include "event/event.h"
 #include "event/jq.h"
@@ -207,26 +208,6 @@ put_table(struct out *out, const struct catalog *c, bool public)
 	table_close(&t);
 }
 
-/* JSON of a file, on one line: line ends there are white space. */
-static void
-put_compact(struct buf *b, struct span json)
-{
-	bool in_string = false;
-	size_t i;
-
-	for (i = 0; i < json.len; i++) {
-		char c = json.p[i];
-
-		if (in_string && c == '\\')
-			buf_putc(b, json.p[i++]);
-		else if (c == '"')
-			in_string = !in_string;
-		else if (!in_string && memchr(" \t\r\n", c, 4))
-			continue;
-		buf_putc(b, json.p[i]);
-	}
-}
-
 static void
 put_record(struct out *out, const struct catalog_event *ev)
 {
@@ -238,7 +219,7 @@ put_record(struct out *out, const struct catalog_event *ev)
 	json_put_member_bool(b, "public", ev->public);
 	json_put_member(b, "description", ev->description);
 	json_put_name(b, "payload");
-	put_compact(b, ev->payload);
+	json_put_compact(b, ev->payload);
 	if (ev->map)
 		json_put_member(b, "map", span_of(ev->map));
 	json_put_name(b, "required_attributes");
@@ -268,19 +249,33 @@ load_catalog(struct admin *a, struct catalog *c)
 	return r == 0;
 }
 
+static void
+put_asyncapi(struct admin *a, const struct catalog *c)
+{
+	struct error e;
+
+	if (asyncapi_put(c, &a->stage.out.buf, &e) < 0)
+		stage_die(&a->stage, EX_SYSTEM, "%s", e.text);
+}
+
 void
 admin_events(struct admin *a)
 {
+	enum { FORMS = ADMIN_BIT(ADMIN_ASYNCAPI) | ADMIN_BIT(ADMIN_JSON) |
+	    ADMIN_BIT(ADMIN_MARKDOWN) };
 	struct out *out = &a->stage.out;
-	bool markdown = a->given & ADMIN_BIT(ADMIN_MARKDOWN);
+	uint64_t form = a->given & FORMS;
 	struct catalog c;
 	size_t i;
 
-	if (markdown && a->given & ADMIN_BIT(ADMIN_JSON))
-		admin_misuse(a, "events: --json or --markdown, not both");
+	if (form & (form - 1))
+		admin_misuse(a, "events: one of --asyncapi, --json and "
+		    "--markdown");
 	if (!load_catalog(a, &c))
 		exit(EX_SETUP);
-	if (markdown) {
+	if (form == ADMIN_BIT(ADMIN_ASYNCAPI)) {
+		put_asyncapi(a, &c);
+	} else if (form == ADMIN_BIT(ADMIN_MARKDOWN)) {
 		put_markdown(out, &c, true);
 		(void)out_line(out, SPAN(""));
 		put_markdown(out, &c, false);
@@ -371,7 +366,7 @@ check_example(struct check *c, const struct catalog_event *ev, unsigned number,
 	const struct catalog_event *entry = NULL;
 
 	c->line.len = c->out.len = 0;
-	put_compact(&c->line, text);
+	json_put_compact(&c->line, text);
 	(void)buf_room(&c->line, 0);
 	if (event_read(&c->event, buf_bytes(&c->line), &c->fault) == 0)
 		entry = event_check(&c->event, &c->catalog, &c->fault);

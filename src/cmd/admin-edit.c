@@ -567,7 +567,7 @@ admin_add(struct admin *a)
 	} else if (a->n_operands) {
 		admin_misuse(a, "add: unknown operand '%s'", a->operands[0]);
 	} else {
-		unsigned needed = ADMIN_BIT(ADMIN_URL) |
+		uint64_t needed = ADMIN_BIT(ADMIN_URL) |
 		    ADMIN_BIT(ADMIN_SUBSCRIBE);
 
 		if ((a->given & needed) != needed)

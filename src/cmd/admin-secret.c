@@ -446,7 +446,7 @@ static const struct {
 	const char *name;
 	void (*run)(struct admin *);
 	size_t min, max; /* operands */
-	unsigned options;
+	uint64_t options;
 } actions[] = {
 	{ "certificate", set_certificate, 2, 2, 0 },
 	{ "generate", generate, 1, 1, ED25519 },

@@ -17,11 +17,12 @@ enum admin_option {
 	ADMIN_HEADER, ADMIN_REMOVE_HEADER, ADMIN_TIMEOUT, ADMIN_CONCURRENCY,
 	ADMIN_RATE, ADMIN_ORDER, ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM,
 	ADMIN_CA, ADMIN_DISABLED, /* so far: members of a webhook */
-	ADMIN_REPLACE, ADMIN_ALL, ADMIN_MARKDOWN, ADMIN_JSON, ADMIN_ED25519,
+	ADMIN_REPLACE, ADMIN_ALL, ADMIN_ASYNCAPI, ADMIN_MARKDOWN, ADMIN_JSON,
+	ADMIN_ED25519,
 	ADMIN_OVERLAP, ADMIN_SECRETS, ADMIN_LAST = ADMIN_SECRETS,
 };
 
-#define ADMIN_BIT(option) (1u << ((option) - OPT_OWN))
+#define ADMIN_BIT(option) ((uint64_t)1 << ((option) - OPT_OWN))
 
 /* An option that changes a member of a webhook. */
 struct admin_change {
@@ -36,7 +37,7 @@ struct admin {
 	const char *catalog_dir;   /* -c; NULL: the default */
 	const char *secrets_path;  /* NULL: beside the registry */
 	const char *overlap;       /* NULL: the default */
-	unsigned given;            /* ADMIN_BITs of the options */
+	uint64_t given;            /* ADMIN_BITs of the options */
 	struct admin_change *changes; /* in the order given */
 	size_t n_changes, cap_changes;
 	const char *command;       /* its name */

@@ -23,12 +23,13 @@ static const char usage[] =
     "       hook-admin [-w FILE] [--json] show ID ...\n"
     "       hook-admin [-w FILE] ping --all | ID ...\n"
     "       hook-admin [-w FILE] [--ed25519] [--overlap TIME] [--secrets FILE] secret ACTION [ID] [WHAT]\n"
-    "       hook-admin [-c DIR] [--json | --markdown] events\n"
+    "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
     "       hook-admin -h | -V\n";
 
 static const struct option options[] = {
 	{ "all", no_argument, NULL, ADMIN_ALL },
+	{ "asyncapi", no_argument, NULL, ADMIN_ASYNCAPI },
 	{ "attribute", required_argument, NULL, ADMIN_ATTRIBUTE },
 	{ "ca", required_argument, NULL, ADMIN_CA },
 	{ "catalog", required_argument, NULL, 'c' },
@@ -74,13 +75,14 @@ static const struct command {
 	const char *name;
 	void (*run)(struct admin *);
 	int min, max;     /* operands */
-	unsigned options; /* that it knows */
+	uint64_t options; /* that it knows */
 } commands[] = {
-	{ "add", admin_add, 0, 1, MEMBERS & ~(unsigned)REMOVALS },
+	{ "add", admin_add, 0, 1, MEMBERS & ~(uint64_t)REMOVALS },
 	{ "check", admin_check, 0, 0, 0 },
 	{ "disable", admin_disable, 1, ANY, 0 },
 	{ "enable", admin_enable, 1, ANY, 0 },
-	{ "events", admin_events, 0, 0, JSON | ADMIN_BIT(ADMIN_MARKDOWN) },
+	{ "events", admin_events, 0, 0, JSON |
+	    ADMIN_BIT(ADMIN_MARKDOWN) | ADMIN_BIT(ADMIN_ASYNCAPI) },
 	{ "export", admin_export, 0, 0, JSON },
 	{ "import", admin_import, 1, 1, ADMIN_BIT(ADMIN_REPLACE) |
 	    ADMIN_BIT(ADMIN_SECRETS) },
@@ -313,7 +315,7 @@ find_command(struct admin *a)
 static void
 check_use(struct admin *a, const struct command *c)
 {
-	unsigned wrong = a->given & ~c->options;
+	uint64_t wrong = a->given & ~c->options;
 	int n = (int)a->n_operands - 1, option;
 
 	for (option = OPT_OWN; option <= ADMIN_LAST; option++)

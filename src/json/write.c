@@ -82,3 +82,22 @@ json_put_member_bool(struct buf *b, const char *name, bool value)
 	json_put_name(b, name);
 	buf_puts(b, value ? "true" : "false");
 }
+
+void
+json_put_compact(struct buf *b, struct span json)
+{
+	bool in_string = false;
+	size_t i;
+
+	for (i = 0; i < json.len; i++) {
+		char c = json.p[i];
+
+		if (in_string && c == '\\')
+			buf_putc(b, json.p[i++]);
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && memchr(" \t\r\n", c, 4))
+			continue;
+		buf_putc(b, json.p[i]);
+	}
+}

@@ -25,4 +25,7 @@ void json_put_member(struct buf *, const char *name, struct span value);
 void json_put_member_u64(struct buf *, const char *name, uint64_t value);
 void json_put_member_bool(struct buf *, const char *name, bool value);
 
+/* JSON text that was read, without the white space around its tokens. */
+void json_put_compact(struct buf *, struct span);
+
 #endif
