@@ -5,6 +5,7 @@
 #   make demo       watch events reach webhooks
 #   make check      build and pass all tests
 #   make bench      measure against the peers
+#   make soak       SIGKILL by the hundred, over a million calls
 #   make lint       shellcheck, mandoc, layering, manuals against usage texts
 #   make fuzz       FUZZ_SECONDS=60 for each target
 #   make install    PREFIX=/usr/local DESTDIR=; make uninstall takes it back
@@ -144,6 +145,10 @@ bench: all
 	@for b in tests/bench/*.sh; do \
 		EV_BIN=$(abspath $(BIN)) bash $$b || exit 1; done
 
+soak: all
+	@for s in tests/soak/*.sh; do \
+		EV_BIN=$(abspath $(BIN)) bash $$s || exit 1; done
+
 lint: all
 	@EV_BIN=$(abspath $(BIN)) EV_ARCHIVES="$(ARCHIVES)" \
 		bash tests/helpers/lint.sh
@@ -194,7 +199,7 @@ uninstall:
 clean:
 	rm -rf .build $(PROGRAMS:%=bin/%)
 
-.PHONY: FORCE all demo check bench lint fuzz install uninstall clean
+.PHONY: FORCE all demo check bench soak lint fuzz install uninstall clean
 .SECONDARY:
 -include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
 

@@ -227,8 +227,8 @@ load_due(struct backlog *b, struct lane *lane, size_t n, int64_t from,
 	return found < 0 ? -1 : (int)loaded;
 }
 
-int
-backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
+static int
+fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
     int64_t wall_ms, struct error *e)
 {
 	bool more_old, more_new = true;
@@ -249,6 +249,21 @@ backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
 		return -1;
 	lane->next_due_ms = due < 0 ? -1 : due - wall_ms;
 	return old + new;
+}
+
+int
+backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
+    int64_t wall_ms, struct error *e)
+{
+	struct error ignored;
+	int loaded;
+
+	if (queue_begin_reading(b->queue, e) < 0)
+		return -1;
+	loaded = fill(b, lane, n, now_ms, wall_ms, e);
+	if (queue_end_reading(b->queue, loaded < 0 ? &ignored : e) < 0)
+		return -1;
+	return loaded;
 }
 
 void

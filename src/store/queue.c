@@ -133,6 +133,24 @@ queue_rollback(struct queue *q)
 	memset(q->hours, 0, sizeof(q->hours));
 }
 
+static int
+run(struct queue *q, enum queue_statement which, struct error *e)
+{
+	return db_run(&q->db, db_stmt(&q->db, which, e), e) < 0 ? -1 : 0;
+}
+
+int
+queue_begin_reading(struct queue *q, struct error *e)
+{
+	return run(q, Q_READ, e);
+}
+
+int
+queue_end_reading(struct queue *q, struct error *e)
+{
+	return run(q, Q_READ_END, e);
+}
+
 int
 queue_lock(struct queue *q, struct error *e)
 {

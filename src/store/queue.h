@@ -71,6 +71,10 @@ int queue_begin(struct queue *, bool durable, struct error *);
 int queue_commit(struct queue *, struct error *);
 void queue_rollback(struct queue *);
 
+/* Around reads that belong together: one moment, and one lock for all. */
+int queue_begin_reading(struct queue *, struct error *);
+int queue_end_reading(struct queue *, struct error *);
+
 /* Storing, inside a durable transaction */
 
 struct queue_call {

@@ -10,7 +10,7 @@
 #include "store/queue.h"
 
 enum queue_statement {
-	Q_CHANGED,
+	Q_READ, Q_READ_END, Q_CHANGED,
 	/* storing */
 	Q_LANE_OF_WEBHOOK, Q_LANE_OF_ORIGIN, Q_ADD_LANE, Q_BEHIND, Q_PUT,
 	Q_PUT_PAYLOAD, Q_SAME, Q_FORGET_SAME,

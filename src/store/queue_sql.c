@@ -14,6 +14,8 @@
 #define ADD(column) column " = " column " + excluded." column
 
 const char *const queue_sql[Q_N] = {
+	[Q_READ] = "BEGIN",
+	[Q_READ_END] = "COMMIT",
 	[Q_CHANGED] = "UPDATE meta SET changes = changes + 1",
 
 	[Q_LANE_OF_WEBHOOK] = "SELECT no FROM lane WHERE webhook = ?1",
