@@ -134,3 +134,25 @@ many() {
 	want_code 0
 	[ ! -s "$ERR" ]
 }
+
+@test "members and keywords: which one was meant" {
+	mkdir catalog
+	export EV_CATALOG=catalog
+	echo '{"name":"a","public":true,"payload":{"requierd":["x"]}}' \
+		>catalog/a.json
+	says ev-validate 'the catalog does not load:'
+	grep -qx "ev-validate: a.json: payload: schema at '/requierd': unknown keyword; did you mean 'required'?" "$ERR"
+	echo '{"name":"a","public":true,"payload":true,"exmples":[]}' \
+		>catalog/a.json
+	says hook-admin "catalog: a.json: unknown member 'exmples'; did you mean 'examples'?" \
+		events
+	echo '{"minimun":1}' >schema.json
+	run_prog ev-validate --schema schema.json </dev/null
+	want_code 0
+	echo "ev-validate: schema.json: 'minimun' is no keyword of JSON Schema and is ignored; did you mean 'minimum'?" |
+		same - "$ERR"
+	echo '[{"url":"http://a/","subscriptions":[],"header":{},"odd":1}]' >w.json
+	EV_CATALOG=$REPO/examples/catalog run_prog hook-admin -w w.json check
+	grep -qx "hook-admin: w.json: entry 1: unknown member 'header' is ignored; did you mean 'headers'?" "$ERR"
+	grep -qx "hook-admin: w.json: entry 1: unknown member 'odd' is ignored" "$ERR"
+}

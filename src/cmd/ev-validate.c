@@ -114,9 +114,12 @@ warn_unknown(struct stage *s, const struct validate *v)
 	for (i = 0; i < unknown->n; i++) {
 		struct buf shown = { 0 };
 
+		buf_putc(&shown, '\'');
 		diag_foreign(&shown, unknown->list[i], 80);
-		diag_print(&s->diag, DIAG_WARNING, "%s: '%s' is no keyword of "
-		    "JSON Schema and is ignored", v->schema_file,
+		buf_puts(&shown, "' is no keyword of JSON Schema and is "
+		    "ignored");
+		schema_put_meant(unknown->list[i], &shown);
+		diag_print(&s->diag, DIAG_WARNING, "%s: %s", v->schema_file,
 		    buf_str(&shown));
 		buf_clear(&shown);
 	}

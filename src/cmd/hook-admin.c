@@ -188,10 +188,12 @@ warn_entry(struct admin *a, const char *what, size_t number,
 		if (webhook_knows(s))
 			continue;
 		shown.len = 0;
+		buf_putc(&shown, '\'');
 		diag_foreign(&shown, s, 64);
+		buf_puts(&shown, "' is ignored");
+		webhook_put_meant(s, &shown);
 		diag_print(&a->stage.diag, DIAG_WARNING, "%s: entry %zu: "
-		    "unknown member '%s' is ignored", what, number,
-		    buf_str(&shown));
+		    "unknown member %s", what, number, buf_str(&shown));
 	}
 	buf_clear(&name);
 	buf_clear(&shown);

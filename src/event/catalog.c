@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/diag.h"
 #include "base/file.h"
+#include "base/nearest.h"
 #include "json/reader.h"
 #include "json/schema_file.h"
 
@@ -127,6 +129,27 @@ take_required(struct loading *l, struct catalog *c, uint32_t list)
 }
 
 static void
+fault_unknown(struct loading *l, struct span name)
+{
+	static const char *const members[] = { "name", "public", "deprecated",
+		"description", "payload", "map", "required_attributes",
+		"examples" };
+	struct buf b = { 0 };
+	struct nearest near;
+	size_t i;
+
+	buf_puts(&b, "unknown member '");
+	diag_foreign(&b, name, 64);
+	buf_putc(&b, '\'');
+	nearest_open(&near, name);
+	for (i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		nearest_offer(&near, span_of(members[i]));
+	nearest_put(&near, "", &b);
+	fault(l, "%s", buf_str(&b));
+	buf_clear(&b);
+}
+
+static void
 take_member(struct loading *l, struct catalog *c, uint32_t name)
 {
 	struct catalog_event *ev = l->event;
@@ -167,11 +190,7 @@ take_member(struct loading *l, struct catalog *c, uint32_t name)
 			fault(l, "examples: not an array");
 		ev->examples = json_bytes(l->j, v);
 	} else {
-		struct buf shown = { 0 };
-
-		buf_span(&shown, json_string(l->j, name, &scratch));
-		fault(l, "unknown member '%s'", buf_str(&shown));
-		buf_clear(&shown);
+		fault_unknown(l, json_string(l->j, name, &scratch));
 	}
 	buf_clear(&scratch);
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
+#include "base/nearest.h"
 #include "base/num.h"
 #include "json/siphash.h"
 #include "json/write.h"
@@ -752,6 +753,18 @@ webhook_knows(struct span member)
 		if (span_eq(member, members[i].name))
 			return true;
 	return false;
+}
+
+void
+webhook_put_meant(struct span unknown, struct buf *b)
+{
+	struct nearest near;
+	size_t i;
+
+	nearest_open(&near, unknown);
+	for (i = 0; i < N_MEMBERS; i++)
+		nearest_offer(&near, members[i].name);
+	nearest_put(&near, "", b);
 }
 
 static void

@@ -113,6 +113,9 @@ bool webhook_order_is_good(struct span);
 /* Is this the name of a member that means something (or is refused)? */
 bool webhook_knows(struct span member);
 
+/* Add the member that another name was meant for, if one is near: a hint. */
+void webhook_put_meant(struct span unknown, struct buf *);
+
 /*
  * Add its canonical JSON: compact, members in the documented order, absent and
  * empty ones left out (an empty id too). What hook-admin stores and shows; with its headers.

@@ -55,6 +55,9 @@ struct schema *schemas_compile(struct schemas *, int document, struct error *);
  */
 const struct names *schemas_unknown(const struct schemas *);
 
+/* Add the keyword that such a name was meant for, if one is near: a hint. */
+void schema_put_meant(struct span unknown, struct buf *);
+
 /*
  * Is the value at a node valid? What takes more than REGEX_WORK is not.
  */

@@ -648,6 +648,18 @@ misshapen(const struct json *j, enum shape shape, uint32_t node)
 }
 
 static int
+refuse_unknown(struct compile *c, uint32_t name, struct span text)
+{
+	struct buf meant = { 0 };
+	int r;
+
+	schema_put_meant(text, &meant);
+	r = refuse(c, name + 1, "unknown keyword%s", buf_str(&meant));
+	buf_clear(&meant);
+	return r;
+}
+
+static int
 compile_keyword(struct compile *c, uint32_t name)
 {
 	const struct keyword *word = schema_keyword(c->j, name);
@@ -659,7 +671,7 @@ compile_keyword(struct compile *c, uint32_t name)
 		if (text.len > 2 && memcmp(text.p, "x-", 2) == 0)
 			return 0;
 		if (c->s->flags & SCHEMA_STRICT)
-			return refuse(c, name + 1, "unknown keyword");
+			return refuse_unknown(c, name, text);
 		(void)names_add(&c->s->unknown, text);
 		return 0;
 	}

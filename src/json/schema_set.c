@@ -5,8 +5,10 @@
 #include "json/schema_set.h"
 
 #include "base/alloc.h"
+#include "base/nearest.h"
 #include "json/metaschema.h"
 #include "json/pointer.h"
+#include "json/schema.h"
 #include "json/uri.h"
 
 static const struct keyword keywords[] = {
@@ -25,6 +27,18 @@ schema_keyword(const struct json *j, uint32_t name)
 		if (json_string_is(j, name, keywords[i].name))
 			return &keywords[i];
 	return NULL;
+}
+
+void
+schema_put_meant(struct span unknown, struct buf *b)
+{
+	struct nearest near;
+	size_t i;
+
+	nearest_open(&near, unknown);
+	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
+		nearest_offer(&near, keywords[i].name);
+	nearest_put(&near, "", b);
 }
 
 void

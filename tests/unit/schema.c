@@ -72,7 +72,8 @@ static const struct {
 } refused[] = {
 	{ "1", "schema at '': has the wrong type (type "
 	    "[\"object\", \"boolean\"])" },
-	{ "{\"typ\":\"string\"}", "schema at '/typ': unknown keyword" },
+	{ "{\"typ\":\"string\"}", "schema at '/typ': unknown keyword; did you "
+	    "mean 'type'?" },
 	{ "{\"type\":\"text\"}",
 	    "schema at '/type': is not one of the values allowed (enum "
 	    "[\"array\", \"boolean\", \"integer\", \"null\", \"number\", "
