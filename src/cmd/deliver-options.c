@@ -34,10 +34,12 @@ static const char usage[] =
     "       ev-deliver -q QUEUE [--drain | --enqueue | --serve] [--force] "
     "[--hold TIME]\n"
     "                  [--keep TIME] [--retention TIME] [option ...] "
-    "[FILE ...]\n";
+    "[FILE ...]\n"
+    "       ev-deliver --dry-run [option ...] [FILE ...]\n";
 
 enum { OPT_ALLOW_NET = OPT_OWN, OPT_CA, OPT_CONCURRENCY, OPT_CONNECT_TIMEOUT,
-	OPT_CONNECT_TO, OPT_DRAIN, OPT_ENQUEUE, OPT_FORCE, OPT_GRACE, OPT_HOLD,
+	OPT_CONNECT_TO, OPT_DRAIN, OPT_DRY_RUN, OPT_ENQUEUE, OPT_FORCE,
+	OPT_GRACE, OPT_HOLD,
 	OPT_KEEP, OPT_PER_WEBHOOK, OPT_POLICY, OPT_PROXY, OPT_RETENTION,
 	OPT_SCHEDULE, OPT_SECRETS, OPT_SERVE, OPT_TIMEOUT };
 
@@ -48,6 +50,7 @@ static const struct option options[] = {
 	{ "connect-timeout", required_argument, NULL, OPT_CONNECT_TIMEOUT },
 	{ "connect-to", required_argument, NULL, OPT_CONNECT_TO },
 	{ "drain", no_argument, NULL, OPT_DRAIN },
+	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "enqueue", no_argument, NULL, OPT_ENQUEUE },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "grace", required_argument, NULL, OPT_GRACE },
@@ -241,6 +244,9 @@ own_option(struct deliver *d, int c, const char *arg)
 	case OPT_CONNECT_TO:
 		read_connect_to(d, arg);
 		return true;
+	case OPT_DRY_RUN:
+		d->dry_run = true;
+		return true;
 	case OPT_GRACE:
 		d->grace_ms = duration(s, "grace", arg, 0, MAX_GRACE_MS);
 		return true;
@@ -292,7 +298,11 @@ deliver_read_options(struct deliver *d, int argc, char **argv)
 		    "need a queue: give one with -q");
 	if (d->mode == DELIVER_SERVE && argv[optind])
 		stage_die(&d->stage, EX_SETUP, "--serve reads no input");
-	source_open(&d->input, argv + optind);
+	if (d->dry_run && d->queue_path)
+		stage_die(&d->stage, EX_SETUP, "--dry-run takes calls from its "
+		    "input, not from a queue");
+	d->operands = argv + optind;
+	source_open(&d->input, d->operands);
 	if (d->mode == DELIVER_SERVE)
 		source_close(&d->input);
 }

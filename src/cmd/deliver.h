@@ -26,6 +26,8 @@ enum deliver_mode {
 struct deliver {
 	struct stage stage;
 	struct source input;
+	char **operands;
+	bool dry_run;
 	const char *registry_path, *secrets_path;
 	struct registry registry;
 	struct secrets_file secrets;
@@ -62,6 +64,9 @@ struct deliver {
 };
 
 void deliver_read_options(struct deliver *, int argc, char **argv);
+
+/* --dry-run: read all input; what would be sent goes to stdout as commands. */
+void deliver_dry_run(struct deliver *);
 
 /* Stop: no more input, no new attempts; with the error and exit code 3. */
 void deliver_fail(struct deliver *, const struct error *);

@@ -481,12 +481,14 @@ open_all(struct deliver *d)
 	if (d->mode != DELIVER_ENQUEUE)
 		open_secrets(d);
 	stage_open(&d->stage);
+	call_reader_init(&d->reader);
+	if (d->dry_run)
+		return;
 	if (d->mode != DELIVER_ENQUEUE)
 		open_http(d);
 	d->sender.report = deliver_report;
 	d->sender.ctx = d;
 	sender_init(&d->sender);
-	call_reader_init(&d->reader);
 	catch_signals(d);
 	if (d->queue_path)
 		deliver_open_queue(d);
@@ -508,7 +510,10 @@ main(int argc, char **argv)
 	stage_init(&d.stage, "ev-deliver", STAGE_CALL_MAX_LINE);
 	deliver_read_options(&d, argc, argv);
 	open_all(&d);
-	run(&d);
+	if (d.dry_run)
+		deliver_dry_run(&d);
+	else
+		run(&d);
 	if (d.queue)
 		deliver_close_queue(&d);
 	http_close(d.sender.http);

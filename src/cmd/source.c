@@ -171,6 +171,9 @@ source_run(struct stage *s, char **operands,
 	source_open(&in, operands);
 	while ((status = source_take(&in, s)) != SOURCE_END) {
 		if (status == SOURCE_LINE && barrier_is(s->input)) {
+			if (s->no_barrier)
+				stage_die(s, EX_SETUP, "a barrier: %s",
+				    s->no_barrier);
 			drain(s, ctx);
 			barrier_pass(&barriers, s);
 		} else if (status == SOURCE_LINE) {

@@ -26,6 +26,7 @@ struct stage {
 	const char *reject_path; /* -r */
 	size_t max_line;         /* --max-line */
 	enum exitcode code;      /* the worst so far */
+	const char *no_barrier;  /* why none can be passed on; NULL: they can */
 	struct span input;       /* the line being worked on */
 	uint64_t input_bytes;    /* of an oversize line; else 0 */
 	/* Finish the lines that are still on their way; or NULL. */

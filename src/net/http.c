@@ -216,6 +216,40 @@ http_target_free(struct http_target *t)
 	free(t);
 }
 
+const char *
+http_target_url(const struct http_target *t)
+{
+	return t->url;
+}
+
+const char *
+http_target_field(const struct http_target *t, size_t i)
+{
+	const struct curl_slist *field = t->fields;
+
+	while (field && i--)
+		field = field->next;
+	return field ? field->data : NULL;
+}
+
+const char *
+http_target_ca(const struct http_target *t)
+{
+	return t->ca;
+}
+
+bool
+http_target_has_certificate(const struct http_target *t)
+{
+	return t->certificate != NULL;
+}
+
+struct signer *
+http_target_signer(const struct http_target *t)
+{
+	return t->signer;
+}
+
 /* The answer */
 
 static size_t

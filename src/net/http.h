@@ -51,6 +51,14 @@ struct http_target_spec {
 struct http_target *http_target_new(const struct http_target_spec *);
 void http_target_free(struct http_target *);
 
+/* What it is made of, borrowed; NULL: none. */
+const char *http_target_url(const struct http_target *);
+/* The i-th field as curl_easy_setopt(3) takes them; NULL: there are no more. */
+const char *http_target_field(const struct http_target *, size_t i);
+const char *http_target_ca(const struct http_target *);
+bool http_target_has_certificate(const struct http_target *);
+struct signer *http_target_signer(const struct http_target *);
+
 /* All that it points to is borrowed until the result is out. */
 struct http_request {
 	const struct http_target *target;
