@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "json/pointer.h"
 #include "json/siphash.h"
 #include "json/write.h"
 #include "net/digest.h"
@@ -88,6 +89,7 @@ struct member { /* of the payload at hand */
 struct route {
 	const struct catalog *catalog;
 	const struct webhooks *webhooks;
+	bool ordered;           /* some webhook's calls have an order key */
 	char *targets;          /* struct target, one after the other */
 	struct topic *topics;   /* as catalog->events */
 	uint64_t seed[2];
@@ -462,6 +464,8 @@ route_new(const struct catalog *c, const struct webhooks *w)
 	if (getrandom(r->seed, sizeof(r->seed), GRND_NONBLOCK) < 0)
 		r->seed[0] = r->seed[1] = 0;
 	r->topics = alloc_zero(c->n, sizeof(*r->topics));
+	for (i = 0; i < w->n; i++)
+		r->ordered |= w->list[i].order.len > 0;
 	build_targets(r);
 	for (i = 0; i < c->n; i++)
 		build_topic(r, i);
@@ -704,6 +708,34 @@ put_body(const struct route *r, const struct target *t, const struct event *ev,
 	buf_putc(b, '}');
 }
 
+/*
+ * The order key: of all calls the empty one, or the value in the event, if it
+ * has one there; a string's characters, another value's JSON.
+ */
+static void
+put_order_key(const struct route *r, const struct target *t,
+    const struct event *ev, struct buf *b)
+{
+	struct span order = r->webhooks->list[t->webhook].order, value;
+	uint32_t node;
+
+	if (order.len == 0)
+		return;
+	if (*order.p != '/') {
+		json_put_member(b, "key", SPAN(""));
+		return;
+	}
+	if (pointer_find(&ev->json, 0, order, &node) < 0)
+		return;
+	value = json_bytes(&ev->json, node);
+	if (json_kind(&ev->json, node) != JSON_STRING) {
+		json_put_member(b, "key", value);
+		return;
+	}
+	json_put_name(b, "key");
+	buf_span(b, value);
+}
+
 void
 route_put_call(struct route *r, uint32_t match, const struct event *ev,
     const struct verdict *v, struct buf *b)
@@ -725,6 +757,8 @@ route_put_call(struct route *r, uint32_t match, const struct event *ev,
 		buf_puts(b, ",\"traceparent\":");
 		buf_span(b, json_bytes(&ev->json, ev->traceparent));
 	}
+	if (r->ordered)
+		put_order_key(r, t, ev, b);
 	buf_puts(b, ",\"body\":");
 	if (own_body)
 		buf_span(b, v->body);
