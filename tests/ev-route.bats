@@ -280,6 +280,33 @@ called() {
 	run ! test -s err
 }
 
+@test "a registry that changes in the midst of a stream: each call is of one registry" {
+	for x in A B; do
+		hooks "{\"url\":\"http://$x.example/\",\"transform\":\"\\\"$x\\\"\",\"attributes\":{\"k\":\"v\"}}" \
+			"{\"filter\":\"true\",\"url\":\"http://$x.example/\"}"
+		mv w.json "$x.json"
+	done
+	cp A.json w.json
+	seq 40000 | sed 's/.*/{"name":"note","id":"&","payload":{"k":"v"}}/' >in
+	ev-route -c catalog -w w.json in >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	x=A
+	while kill -0 "$pid" 2>/dev/null; do
+		[ "$x" = A ] && x=B || x=A
+		cp "$x.json" new && mv new w.json
+		sleep 0.1
+	done
+	wait "$pid"
+	jq -r '[.event, .webhook] | join(" ")' out >got
+	seq 40000 | sed 's/.*/& w1\n& w2/' >want
+	same want got
+	jq -r 'select(.webhook == "w1") | (.url[7:8] | ascii_upcase) == .body' out | sort -u >got
+	echo true >want
+	same want got
+	run ! test -s err
+}
+
 @test "hook-admin takes programs that compile, shows them, and check names the rest" {
 	hooks '{}'
 	hook-admin -w r.db add --id a --url http://a.example/ --subscribe note \
@@ -308,4 +335,107 @@ called() {
 	echo 'def secret: 1;' >.jq
 	HOME=$PWD run_prog hook-admin -w r.db set a --filter 'secret'
 	want_code 2
+}
+
+@test "--explain: for each webhook match, or the first test that failed, with both values" {
+	mkdir catalog
+	echo '{"name":"note","public":true,"payload":true,"required_attributes":["k"]}' >catalog/note.json
+	jq -nc '[
+		{subscriptions: ["note"], attributes: {k: "x"}},
+		{subscriptions: ["note"], attributes: {k: "x"}, disabled: true},
+		{subscriptions: ["no", "nota*"], attributes: {k: "x"}},
+		{subscriptions: ["note"], attributes: {zone: "z"}},
+		{subscriptions: ["n*"], attributes: {k: ""}},
+		{subscriptions: ["note"], attributes: {k: "x", zone: "z"}},
+		{subscriptions: ["note"], attributes: {k: "\u0001\""}},
+		{subscriptions: ["note"], attributes: {k: "x"}, filter: ".payload.n > 1"},
+		{subscriptions: ["note"], attributes: {k: "x"}, filter: "empty"},
+		{subscriptions: ["note"], attributes: {k: "x"}, transform: "empty"},
+		{subscriptions: ["note"], attributes: {k: "x"}, filter: "error"},
+		{subscriptions: ["note"], attributes: {k: "x"}, transform: "(("},
+		{subscriptions: ["note"], attributes: {k: "x"}, transform: "1", filter: "1"},
+		{subscriptions: ["note"], attributes: {k: "x"}, headers: {A: "1"}, transform: "{headers: {a: \"2\"}, body: 1}"}
+	] | to_entries | map({id: "w\(.key)", url: "http://h\(.key).example/"} + .value)' >w.json
+	echo '{"id":"\u0065","name":"note","payload":{"k":"x","zone": [1.0],"n":1}}' >in
+	route --explain in
+	want_code 0
+	cat >want <<-'END'
+	["w0","match",null,null,null]
+	["w1","disabled",null,null,null]
+	["w2","subscription",null,["no","nota*"],"note"]
+	["w3","required-attribute","k",null,null]
+	["w4","required-attribute","k","",null]
+	["w5","attribute","zone","z",[1.0]]
+	["w6","attribute","k","\u0001\"","x"]
+	["w7","filter",null,".payload.n > 1",false]
+	["w8","filter",null,"empty",null]
+	["w9","transform",null,"empty",null]
+	["w10","filter-failed",null,null,null]
+	["w11","invalid-transform",null,null,null]
+	["w12","match",null,null,null]
+	["w13","invalid-transform",null,null,null]
+	END
+	jq -c '[.webhook, .verdict, .attribute, .wants, .has]' "$OUT" | sed 's/\[1\]/[1.0]/' >got
+	same want got
+	grep -q '"has":\[1.0\]' "$OUT"
+	test "$(jq -c '[.file, .line, .event, .name] | tostring' "$OUT" | sort -u)" = \
+		'"[\"in\",1,\"e\",\"note\"]"'
+	# The same webhooks are called.
+	jq -r 'select(.verdict == "match").webhook' "$OUT" >want
+	route in
+	want_code 1
+	jq -r .webhook "$OUT" >got
+	same want got
+}
+
+@test "--explain on a terminal is a text for people" {
+	command -v script >/dev/null || skip "no script(1)"
+	hooks '{"filter":"false"}' '{}'
+	printf '%s\n' '{"name":"note","id":"e1"}' >in
+	script -qec "ev-route -c catalog -w w.json --explain in" /dev/null | tr -d '\r' >got
+	cat >want <<-'END'
+	line 1: note e1: 1 of 2 webhooks
+	  w1  filter: wants "false", has false
+	  w2  match
+	END
+	same want got
+}
+
+@test "--unmatched: what nobody wants, in its bytes; rejects are no such" {
+	hooks '{"filter":".payload.n > 1"}' '{"filter":"if .payload.n == 0 then error else empty end"}'
+	printf '%s\n' '{ "name":"note","payload":{"n":1.0}}' '{"name":"note","payload":{"n":2}}' \
+		'{"name":"note","payload":{"n":0}}' '{"name":"nope"}' '{"name":"note"' \
+		'"{\"name\":\"note\"}"' >in
+	for explain in '' --explain; do
+		rm -f unmatched
+		route --unmatched unmatched $explain in
+		want_code 1
+		sed -n '1p;6p' in >want
+		same want unmatched
+	done
+	test "$(stat -c %a unmatched)" = 600
+	# It is valid input again, and appended to.
+	run_prog ev-route -c catalog -w w.json --unmatched unmatched - <want
+	want_code 0
+	test "$(wc -l <unmatched)" -eq 4
+	run_prog ev-route -c catalog -w w.json --unmatched no/dir in
+	want_code 2
+	grep -q "cannot open the unmatched file 'no/dir'" "$ERR"
+	run_prog ev-route -c catalog -w w.json --unmatched /dev/full in
+	want_code 3
+	grep -q 'cannot write the unmatched file' "$ERR"
+}
+
+@test "a barrier comes when unmatched events are on disk" {
+	[ -z "$EV_SAN" ] || skip "the leak checker and strace exclude each other"
+	command -v strace >/dev/null || skip "no strace"
+	hooks '{"filter":"false"}'
+	printf '%s\n' '{"barrier":"s.0"}' '{"name":"note"}' '{"barrier":"s.1"}' '{"barrier":"s.2"}' >in
+	strace -o trace -e trace=write,fsync,fdatasync "$(command -v ev-route)" \
+		-c catalog -w w.json -r rejects --unmatched unmatched in >out
+	grep barrier in >want
+	same want out
+	# Written, synced with its folder, and only then the barrier.
+	grep -nE 'write\([0-9]+, "\{\\"name|fsync' trace | cut -d: -f2 | cut -d'(' -f1 | xargs >got
+	grep -q '^write fsync fsync' got
 }

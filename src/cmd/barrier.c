@@ -95,7 +95,7 @@ barriers_pass(struct barriers *b, struct span line, struct error *e)
 void
 barrier_need_rejects(struct stage *s)
 {
-	if (s->reject.fd < 0)
+	if (s->reject.file.fd < 0)
 		stage_die(s, EX_SETUP, "a barrier, but nowhere to put rejects: "
 		    "give a file with -r or EV_REJECTS");
 }
@@ -107,6 +107,7 @@ barrier_pass(struct barriers *b, struct stage *s)
 
 	barrier_need_rejects(s);
 	if (reject_sync(&s->reject, &e) < 0 ||
+	    append_sync(&s->unmatched, &e) < 0 ||
 	    barriers_pass(b, s->input, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	(void)out_line(&s->out, s->input);

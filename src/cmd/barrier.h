@@ -37,7 +37,8 @@ int barriers_pass(struct barriers *, struct span line, struct error *);
 
 /*
  * For a stage whose effects are its output and its rejects: the barrier in
- * stage->input goes behind what was written, when the rejects are on disk.
+ * stage->input goes behind what was written, when rejects and unmatched events
+ * are on disk.
  * Dies with 2 if there is nowhere to put rejects, with 3 if it can't be passed.
  */
 void barrier_pass(struct barriers *, struct stage *);

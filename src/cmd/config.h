@@ -24,6 +24,13 @@ bool config_option(struct config *, int c, const char *arg);
 void config_open(struct config *, struct stage *);
 void config_close(struct config *);
 
+/* May config_check find a change now? What needs the old one comes before. */
+static inline bool
+config_is_due(const struct config *c)
+{
+	return watch_is_due(&c->registry.watch);
+}
+
 /*
  * Did the registry change? What was made of it must be made anew then. One
  * that does not load is said once and the last good one stays.

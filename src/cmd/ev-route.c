@@ -2,46 +2,61 @@
  * ev-route: writes one call for each webhook that wants the event.
  */
 #include <getopt.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "cmd/config.h"
 #include "cmd/option.h"
 #include "cmd/pipeline.h"
 #include "cmd/source.h"
+#include "event/explain.h"
 #include "event/route.h"
 
 static const char usage[] =
-    "usage: ev-route [-hVv] [-c DIR] [--max-line BYTES] [-r FILE]\n"
-    "                [--timeout DURATION] [-w FILE] [FILE ...]\n";
+    "usage: ev-route [-hVv] [-c DIR] [--explain] [--max-line BYTES] [-r FILE]\n"
+    "                [--timeout DURATION] [--unmatched FILE] [-w FILE]\n"
+    "                [FILE ...]\n";
 
 enum {
-	OPT_TIMEOUT = OPT_OWN,
+	OPT_TIMEOUT = OPT_OWN, OPT_EXPLAIN, OPT_UNMATCHED,
 	HEAD_BYTES = 512, /* of a call without its body, or thereabouts */
+	SHOWN_BYTES = 200, /* of a value, on a terminal */
 };
 
 static const struct option options[] = {
 	{ "catalog", required_argument, NULL, 'c' },
+	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "unmatched", required_argument, NULL, OPT_UNMATCHED },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
 	{ "webhooks", required_argument, NULL, 'w' },
 	{ 0 },
 };
 
+#define CLASH_REASON "invalid-transform"
+#define CLASH_ERROR SPAN("its transform gave a header that it has itself")
+
 struct router {
 	struct config config;
 	struct route *route;
 	int64_t timeout_ms;
+	bool explain, is_terminal;
+	const char *unmatched_path;
+	struct explanation explanation;
 	struct pipeline pipeline;
 	struct transforms *transforms; /* NULL: no webhook has a program */
 	struct event event;
 	struct fault fault;
 	/* Of the event: */
+	const struct catalog_event *entry;
 	const uint32_t *matches;
 	size_t n_matches;
+	size_t n_called; /* with --explain */
+	bool wanted;     /* by somebody whose program may have failed */
 	uint32_t *tasks; /* distinct ones of the matches */
 	unsigned n_tasks;
 	uint64_t serial;
@@ -94,10 +109,18 @@ open_route(struct router *r)
 }
 
 static uint32_t
-task_of(const struct router *r, uint32_t match)
+task_of(const struct router *r, size_t webhook)
 {
 	return r->transforms ? transforms_task(r->transforms,
-	    route_webhook(r->route, match)) : 0;
+	    (uint32_t)webhook) : 0;
+}
+
+static const struct ruling *
+ruling_of(const struct router *r, size_t webhook)
+{
+	uint32_t task = task_of(r, webhook);
+
+	return task ? transforms_ruling(r->transforms, task) : NULL;
 }
 
 /* One webhook's part of the event is rejected. */
@@ -113,52 +136,152 @@ reject_call(struct stage *s, const struct webhook *w, const char *reason,
 	buf_clear(&text);
 }
 
-/* Is there a call to be written? */
-static bool
-judge(struct stage *s, struct router *r, uint32_t match,
-    const struct verdict *v)
+/* What a ruling comes to: 1 a call, 0 none, -1 none, for it was rejected. */
+static int
+obey(struct stage *s, struct router *r, const struct webhook *w,
+    const struct ruling *v)
 {
-	const struct webhook *w = &r->config.registry.webhooks.list[
-	    route_webhook(r->route, match)];
-	const struct pair *own;
-	struct buf text = { 0 };
-
-	if (v->kind == VERDICT_FAILED) {
-		buf_span(&text, v->reason);
-		reject_call(s, w, buf_str(&text), v->error, v->detail);
-		buf_clear(&text);
-		return false;
+	switch (v->kind) {
+	case RULING_NO_FILTER:
+	case RULING_NO_OUTPUT:
+		return 0;
+	case RULING_CALL:
+		return 1;
+	case RULING_FAILED:
+		reject_call(s, w, v->reason, v->error, v->detail);
+		return -1;
+	case RULING_BODY:
+		break;
 	}
-	if (v->kind != VERDICT_BODY)
-		return v->kind == VERDICT_CALL;
-	own = transforms_clash(r->transforms, v, w);
-	if (!own)
-		return true;
-	buf_printf(&text, "its transform gave header '%.*s', which is its own",
-	    (int)own->name.len, own->name.p);
-	reject_call(s, w, "invalid-transform", buf_bytes(&text), SPAN(""));
-	buf_clear(&text);
-	return false;
+	if (!transforms_clash(r->transforms, v, w))
+		return 1;
+	reject_call(s, w, CLASH_REASON, CLASH_ERROR, SPAN(""));
+	return -1;
 }
 
-/* The calls of the event; verdicts, where it needs any, are there. */
-static void
+/* The calls of the event; false if nobody wants it. */
+static bool
 put_calls(struct stage *s, struct router *r)
 {
+	const struct webhook *list = r->config.registry.webhooks.list;
+	bool wanted = false;
 	size_t i;
 
 	for (i = 0; i < r->n_matches; i++) {
-		uint32_t match = r->matches[i], task = task_of(r, match);
-		const struct verdict *v = NULL;
+		uint32_t match = r->matches[i];
+		uint32_t w = route_webhook(r->route, match);
+		const struct ruling *v = ruling_of(r, w);
+		int called = v ? obey(s, r, &list[w], v) : 1;
 
-		if (task)
-			v = transforms_verdict(r->transforms, task);
-		if (v && !judge(s, r, match, v))
+		wanted = wanted || called != 0;
+		if (called != 1)
 			continue;
 		route_put_call(r->route, match, &r->event, v,
 		    pipeline_out(&r->pipeline, s));
 		pipeline_end_line(&r->pipeline, s);
 	}
+	return wanted;
+}
+
+static void
+judge(struct router *r, size_t webhook)
+{
+	const struct webhook *w = &r->config.registry.webhooks.list[webhook];
+	const struct ruling *v = ruling_of(r, webhook);
+
+	explain(&r->explanation, w, &r->event, r->entry, v);
+	if (explanation_is_match(&r->explanation) && v &&
+	    v->kind == RULING_BODY && transforms_clash(r->transforms, v, w))
+		explanation_fail(&r->explanation, CLASH_REASON, CLASH_ERROR);
+	r->n_called += explanation_is_match(&r->explanation);
+	r->wanted = r->wanted || explanation_is_match(&r->explanation) ||
+	    r->explanation.error.len;
+}
+
+/* For a person: "  wh2  attribute name: wants "wh2", has "wh1"" */
+static void
+put_text(const struct explanation *x, const struct webhook *w, struct buf *b)
+{
+	buf_printf(b, "  %.*s  %s", (int)w->id.len, w->id.p, x->verdict);
+	if (x->attribute.p) {
+		buf_putc(b, ' ');
+		diag_foreign(b, x->attribute, SHOWN_BYTES);
+	}
+	if (x->wants.len) {
+		buf_puts(b, ": wants ");
+		diag_foreign(b, buf_bytes(&x->wants), SHOWN_BYTES);
+	}
+	if (x->has.len) {
+		buf_puts(b, ", has ");
+		diag_foreign(b, buf_bytes(&x->has), SHOWN_BYTES);
+	}
+	if (x->error.len) {
+		buf_puts(b, ": ");
+		diag_foreign(b, buf_bytes(&x->error), SHOWN_BYTES);
+	}
+}
+
+/* "line 3: ping e1: 1 of 3 webhooks" */
+static void
+put_summary(struct stage *s, struct router *r)
+{
+	struct buf *b = pipeline_out(&r->pipeline, s);
+
+	buf_printf(b, "line %llu: ", (unsigned long long)s->diag.line);
+	diag_foreign(b, r->event.name, SHOWN_BYTES);
+	if (r->event.id_text.len) {
+		buf_putc(b, ' ');
+		diag_foreign(b, r->event.id_text, SHOWN_BYTES);
+	}
+	buf_printf(b, ": %zu of %zu webhooks", r->n_called,
+	    r->config.registry.webhooks.n);
+	pipeline_end_line(&r->pipeline, s);
+}
+
+/* A verdict for each webhook; false if nobody wants the event. */
+static bool
+put_explanations(struct stage *s, struct router *r)
+{
+	const struct webhooks *all = &r->config.registry.webhooks;
+	size_t i;
+
+	r->n_called = 0;
+	r->wanted = false;
+	if (r->is_terminal) {
+		for (i = 0; i < all->n; i++)
+			judge(r, i);
+		put_summary(s, r);
+	}
+	for (i = 0; i < all->n; i++) {
+		struct buf *b = pipeline_out(&r->pipeline, s);
+
+		judge(r, i);
+		if (r->is_terminal)
+			put_text(&r->explanation, &all->list[i], b);
+		else
+			explanation_put(&r->explanation, &all->list[i],
+			    &r->event, s->diag.file, s->diag.line, b);
+		pipeline_end_line(&r->pipeline, s);
+	}
+	return r->wanted;
+}
+
+/* Write what comes of the event; its rulings, if it needs any, are there. */
+static void
+put_event(struct stage *s, struct router *r)
+{
+	struct buf line = { 0 };
+	struct error e;
+
+	if (r->explain ? put_explanations(s, r) : put_calls(s, r))
+		return;
+	if (s->unmatched.fd < 0)
+		return;
+	buf_span(&line, s->input);
+	buf_putc(&line, '\n');
+	if (append_write(&s->unmatched, buf_bytes(&line), &e) < 0)
+		stage_die(s, EX_SYSTEM, "%s", e.text);
+	buf_clear(&line);
 }
 
 /* Note the distinct tasks of the matches. */
@@ -170,7 +293,7 @@ find_tasks(struct router *r)
 	r->n_tasks = 0;
 	r->serial++;
 	for (i = 0; i < r->n_matches; i++) {
-		uint32_t task = task_of(r, r->matches[i]);
+		uint32_t task = task_of(r, route_webhook(r->route, r->matches[i]));
 
 		if (task && r->wanted_by[task] != r->serial) {
 			r->wanted_by[task] = r->serial;
@@ -183,13 +306,12 @@ find_tasks(struct router *r)
 static bool
 match_line(struct router *r, struct span line)
 {
-	const struct catalog_event *entry = NULL;
-
+	r->entry = NULL;
 	if (event_read(&r->event, line, &r->fault) == 0)
-		entry = find_public(r);
-	if (!entry)
+		r->entry = find_public(r);
+	if (!r->entry)
 		return false;
-	r->n_matches = route_match(r->route, &r->event, entry, &r->matches);
+	r->n_matches = route_match(r->route, &r->event, r->entry, &r->matches);
 	r->n_tasks = 0;
 	if (r->transforms)
 		find_tasks(r);
@@ -213,7 +335,7 @@ settle(struct stage *s, void *ctx, unsigned n)
 	while (n--)
 		receive(s, r, &s->input);
 	if (match_line(r, s->input)) /* as when it was sent */
-		put_calls(s, r);
+		put_event(s, r);
 }
 
 static void
@@ -237,10 +359,10 @@ route_alone(struct stage *s, struct router *r)
 		transforms_send(r->transforms, r->tasks[i], s->input);
 		receive(s, r, &unused);
 	}
-	put_calls(s, r);
+	put_event(s, r);
 }
 
-/* Ask for the verdicts, and go on with the next line. */
+/* Ask for the rulings, and go on with the next line. */
 static void
 send(struct stage *s, struct router *r)
 {
@@ -253,16 +375,24 @@ send(struct stage *s, struct router *r)
 }
 
 static void
+check_config(struct stage *s, struct router *r)
+{
+	/* Lines on their way need the registry that they were matched with. */
+	drain(s, r);
+	if (config_check(&r->config, s)) {
+		close_route(r);
+		open_route(r);
+	}
+}
+
+static void
 each_event(struct stage *s, void *ctx)
 {
 	struct router *r = ctx;
 	size_t n;
 
-	if (config_check(&r->config, s)) {
-		drain(s, r);
-		close_route(r);
-		open_route(r);
-	}
+	if (config_is_due(&r->config))
+		check_config(s, r);
 	pipeline_make_room(&r->pipeline, s);
 	if (!match_line(r, s->input)) {
 		/* It keeps the fault: lines on their way have none. */
@@ -270,16 +400,17 @@ each_event(struct stage *s, void *ctx)
 		stage_reject_fault(s, &r->fault);
 		return;
 	}
-	n = r->n_tasks ? r->n_tasks : r->n_matches;
+	n = r->n_tasks ? r->n_tasks : r->explain ?
+	    r->config.registry.webhooks.n : r->n_matches;
 	if (r->n_tasks == 0 && pipeline_is_idle(&r->pipeline))
-		put_calls(s, r);
+		put_event(s, r);
 	else if (pipeline_is_full(&r->pipeline, n * (s->input.len +
 	    HEAD_BYTES)))
 		route_alone(s, r);
 	else if (r->n_tasks)
 		send(s, r);
 	else
-		put_calls(s, r);
+		put_event(s, r);
 }
 
 static void
@@ -291,16 +422,34 @@ read_options(struct stage *s, struct router *r, int argc, char **argv)
 		if (stage_option(s, c, optarg) ||
 		    config_option(&r->config, c, optarg))
 			continue;
-		if (c == OPT_TIMEOUT) {
+		switch (c) {
+		case OPT_TIMEOUT:
 			r->timeout_ms = pipeline_timeout(s, optarg);
-			continue;
-		}
-		if (c == 'h')
+			break;
+		case OPT_EXPLAIN:
+			r->explain = true;
+			break;
+		case OPT_UNMATCHED:
+			r->unmatched_path = optarg;
+			break;
+		case 'h':
 			stage_help(usage);
-		if (c == 'V')
+		case 'V':
 			stage_version(s);
-		stage_usage(s, usage);
+		default:
+			stage_usage(s, usage);
+		}
 	}
+}
+
+static void
+open_unmatched(struct stage *s, const struct router *r)
+{
+	struct error e;
+
+	if (append_open(&s->unmatched, "unmatched", r->unmatched_path,
+	    &e) < 0)
+		stage_die(s, EX_SETUP, "%s", e.text);
 }
 
 int
@@ -313,7 +462,9 @@ main(int argc, char **argv)
 	read_options(&s, &r, argc, argv);
 	config_open(&r.config, &s);
 	stage_open(&s);
+	open_unmatched(&s, &r);
 	event_init(&r.event);
+	r.is_terminal = isatty(STDOUT_FILENO);
 	pipeline_init(&r.pipeline, settle, &r);
 	open_route(&r);
 	s.drain = drain;
@@ -322,6 +473,7 @@ main(int argc, char **argv)
 	pipeline_clear(&r.pipeline);
 	event_clear(&r.event);
 	fault_clear(&r.fault);
+	explanation_clear(&r.explanation);
 	config_close(&r.config);
 	return stage_close(&s);
 }

@@ -31,7 +31,7 @@ fill_descriptors(void)
 void
 stage_init(struct stage *s, const char *program, size_t max_line)
 {
-	*s = (struct stage){ .max_line = max_line, .reject = { .fd = -1 } };
+	*s = (struct stage){ .max_line = max_line, .reject.file.fd = -1, .unmatched.fd = -1 };
 	fill_descriptors();
 	diag_open(&s->diag, program);
 	/* A reader that is gone is EPIPE, handled where we write. */
@@ -198,6 +198,10 @@ stage_close(struct stage *s)
 		s->code = EX_SYSTEM;
 	}
 	if (reject_close(&s->reject, &e) < 0) {
+		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
+		s->code = EX_SYSTEM;
+	}
+	if (append_close(&s->unmatched, &e) < 0) {
 		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
 		s->code = EX_SYSTEM;
 	}

@@ -22,6 +22,7 @@
 struct stage {
 	struct diag diag;
 	struct reject reject;
+	struct append unmatched; /* ev-route's --unmatched */
 	struct out out;
 	const char *reject_path; /* -r */
 	size_t max_line;         /* --max-line */

@@ -5,18 +5,16 @@
 #ifndef EVENT_REJECT_H
 #define EVENT_REJECT_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/append.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
 
 struct reject {
 	const char *program; /* borrowed */
-	int fd;              /* -1: no file, rejects are only diagnosed */
-	char *path;          /* its folder is to be synced, too; NULL: it was */
-	bool dirty;          /* something was written since reject_sync */
+	struct append file;  /* none: rejects are only diagnosed */
 	struct buf record;   /* the one being written */
 };
 
@@ -39,10 +37,11 @@ int reject_write(struct reject *, const char *file, uint64_t line,
     const char *reason, struct span error, struct span faults,
     struct span input, uint64_t bytes, struct error *);
 
-/*
- * What was written is on disk, and the file's name with it. Where it went to no
- * file there is nothing to wait for. 0, or -1 with the error.
- */
-int reject_sync(struct reject *, struct error *);
+/* As append_sync. */
+static inline int
+reject_sync(struct reject *r, struct error *e)
+{
+	return append_sync(&r->file, e);
+}
 
 #endif

@@ -738,11 +738,11 @@ put_order_key(const struct route *r, const struct target *t,
 
 void
 route_put_call(struct route *r, uint32_t match, const struct event *ev,
-    const struct verdict *v, struct buf *b)
+    const struct ruling *v, struct buf *b)
 {
 	const struct target *t = target_at(r, match);
 	struct span head = call_head_of(t);
-	bool own_body = v && v->kind == VERDICT_BODY;
+	bool own_body = v && v->kind == RULING_BODY;
 
 	if (own_body)
 		put_head(t, v->headers, b);

@@ -30,9 +30,9 @@ uint32_t route_webhook(const struct route *, uint32_t match);
 /*
  * Add the call record for a match of the event last matched. Its body has the
  * payload's members but those that are attributes of the webhook, in the bytes
- * that they came in; a verdict (or NULL) may say otherwise.
+ * that they came in; a ruling (or NULL) may say otherwise.
  */
 void route_put_call(struct route *, uint32_t match, const struct event *,
-    const struct verdict *, struct buf *);
+    const struct ruling *, struct buf *);
 
 #endif

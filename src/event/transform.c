@@ -28,8 +28,8 @@ struct program { /* in the worker */
 	char *error; /* it does not compile */
 };
 
-struct opinion { /* a verdict and what it points into */
-	struct verdict verdict;
+struct opinion { /* a ruling and what it points into */
+	struct ruling ruling;
 	struct buf text;
 };
 
@@ -223,17 +223,17 @@ run(struct transforms *t, uint32_t number, bool is_filter, size_t max)
 	return -1;
 }
 
-/* 1: to be called; 0: not; -1 with the fault. */
+/* 1: to be called; 0: not, for the output; -1 with the fault. */
 static int
-filter(struct transforms *t, uint32_t number)
+filter(struct transforms *t, uint32_t number, struct span *output)
 {
-	struct span first;
-
 	if (run(t, number, true, 1) < 0)
 		return -1;
-	first = buf_bytes(&t->outputs);
-	return first.len && !span_eq(first, SPAN("false\n")) &&
-	    !span_eq(first, SPAN("null\n"));
+	*output = buf_bytes(&t->outputs);
+	if (output->len)
+		output->len--; /* the newline */
+	return output->len && !span_eq(*output, SPAN("false")) &&
+	    !span_eq(*output, SPAN("null"));
 }
 
 static int
@@ -321,23 +321,25 @@ transform(struct transforms *t, uint32_t number, struct span *headers,
 static int
 judge(struct transforms *t, const struct task *task, struct buf *to)
 {
-	struct span headers, body;
+	struct span output, headers, body;
 	int r = 1;
 
 	if (task->filter)
-		r = filter(t, task->filter);
-	if (r == 1 && !task->transform) {
-		buf_putc(to, '0' + VERDICT_CALL);
-		return 0;
-	}
-	if (r == 1)
+		r = filter(t, task->filter, &output);
+	if (r == 0) {
+		buf_putc(to, '0' + RULING_NO_FILTER);
+		part_put(to, output);
+	} else if (r > 0 && !task->transform) {
+		buf_putc(to, '0' + RULING_CALL);
+	} else if (r > 0) {
 		r = transform(t, task->transform, &headers, &body);
-	if (r == 0)
-		buf_putc(to, '0' + VERDICT_NO);
-	if (r == 1) {
-		buf_putc(to, '0' + VERDICT_BODY);
-		part_put(to, headers);
-		part_put(to, body);
+		if (r < 0)
+			return -1;
+		buf_putc(to, '0' + (r ? RULING_BODY : RULING_NO_OUTPUT));
+		if (r) {
+			part_put(to, headers);
+			part_put(to, body);
+		}
 	}
 	return r < 0 ? -1 : 0;
 }
@@ -355,8 +357,9 @@ answer(void *ctx, struct span request, struct buf *to)
 	if (event_read(&t->event, request, &t->fault) == 0 &&
 	    judge(t, &t->tasks[task - 1], to) == 0)
 		return;
-	buf_putc(to, '0' + VERDICT_FAILED);
-	part_put(to, span_of(t->fault.reason));
+	buf_putc(to, '0' + RULING_FAILED);
+	part_put(to, (struct span){ t->fault.reason,
+		strlen(t->fault.reason) + 1 });
 	part_put(to, buf_bytes(&t->fault.error));
 	part_put(to, buf_bytes(&t->fault.detail));
 }
@@ -376,17 +379,19 @@ take_answer(struct opinion *o, struct span text)
 	o->text.len = 0;
 	buf_span(&o->text, text);
 	text = buf_bytes(&o->text);
-	o->verdict = (struct verdict){ .kind =
-	    (enum verdict_kind)(*text.p - '0') };
+	o->ruling = (struct ruling){ .kind =
+	    (enum ruling_kind)(*text.p - '0') };
 	text.p++;
 	text.len--;
-	if (o->verdict.kind == VERDICT_BODY) {
-		o->verdict.headers = part_take(&text);
-		o->verdict.body = part_take(&text);
-	} else if (o->verdict.kind == VERDICT_FAILED) {
-		o->verdict.reason = part_take(&text);
-		o->verdict.error = part_take(&text);
-		o->verdict.detail = part_take(&text);
+	if (o->ruling.kind == RULING_NO_FILTER) {
+		o->ruling.output = part_take(&text);
+	} else if (o->ruling.kind == RULING_BODY) {
+		o->ruling.headers = part_take(&text);
+		o->ruling.body = part_take(&text);
+	} else if (o->ruling.kind == RULING_FAILED) {
+		o->ruling.reason = part_take(&text).p;
+		o->ruling.error = part_take(&text);
+		o->ruling.detail = part_take(&text);
 	}
 }
 
@@ -404,14 +409,14 @@ take_death(const struct transforms *t, const struct task *task,
 	else
 		buf_printf(&o->text, "died, perhaps for want of memory: it "
 		    "may take %d MiB", (int)(WORKER_MEMORY_BYTES >> 20));
-	o->verdict = (struct verdict){ .kind = VERDICT_FAILED,
+	o->ruling = (struct ruling){ .kind = RULING_FAILED,
 		.error = buf_bytes(&o->text), .detail = SPAN("") };
 	if (task->transform)
-		o->verdict.reason = timeout ? SPAN("transform-timeout") :
-		    SPAN("transform-failed");
+		o->ruling.reason = timeout ? "transform-timeout" :
+		    "transform-failed";
 	else
-		o->verdict.reason = timeout ? SPAN("filter-timeout") :
-		    SPAN("filter-failed");
+		o->ruling.reason = timeout ? "filter-timeout" :
+		    "filter-failed";
 }
 
 int
@@ -435,10 +440,10 @@ transforms_receive(struct transforms *t, struct span *line, struct error *e)
 	return 0;
 }
 
-const struct verdict *
-transforms_verdict(const struct transforms *t, uint32_t task)
+const struct ruling *
+transforms_ruling(const struct transforms *t, uint32_t task)
 {
-	return &t->opinions[task - 1].verdict;
+	return &t->opinions[task - 1].ruling;
 }
 
 static bool
@@ -457,8 +462,8 @@ has_name(struct transforms *t, struct span name)
 	return false;
 }
 
-const struct pair *
-transforms_clash(struct transforms *t, const struct verdict *v,
+bool
+transforms_clash(struct transforms *t, const struct ruling *v,
     const struct webhook *w)
 {
 	struct json_error e;
@@ -466,11 +471,11 @@ transforms_clash(struct transforms *t, const struct verdict *v,
 
 	if (v->headers.len == 0 || w->n_headers == 0 || json_read(&t->output,
 	    v->headers.p, v->headers.len, &e) < 0)
-		return NULL;
+		return false;
 	for (i = 0; i < w->n_headers; i++)
 		if (has_name(t, w->headers[i].name))
-			return &w->headers[i];
-	return NULL;
+			return true;
+	return false;
 }
 
 static void

@@ -31,33 +31,35 @@ uint32_t transforms_count(const struct transforms *);
 void transforms_send(struct transforms *, uint32_t task, struct span line);
 
 /*
- * Wait for the verdict of the oldest send. *line is valid until the next send.
+ * Wait for the ruling of the oldest send. *line is valid until the next send.
  * 0, or -1: the system failed, with the error.
  */
 int transforms_receive(struct transforms *, struct span *line, struct error *);
 
-enum verdict_kind {
-	VERDICT_NO,   /* no call */
-	VERDICT_CALL, /* as if there were no program */
-	VERDICT_BODY, /* with this body, and these headers besides its own */
-	VERDICT_FAILED,
+enum ruling_kind {
+	RULING_NO_FILTER, /* the filter says no, by this output or none */
+	RULING_NO_OUTPUT, /* the transform gives none: no call */
+	RULING_CALL,      /* as if there were no program */
+	RULING_BODY,      /* with this body, and these headers besides its own */
+	RULING_FAILED,
 };
 
-struct verdict {
-	enum verdict_kind kind;
-	struct span headers, body; /* JSON texts; headers empty: none */
-	struct span reason, error, detail; /* failed: as a struct fault's */
+struct ruling {
+	enum ruling_kind kind;
+	struct span output, headers, body; /* JSON texts; empty: none */
+	const char *reason; /* failed: as a struct fault's */
+	struct span error, detail;
 };
 
 /* The one last received for a task, until the next one for it. */
-const struct verdict *transforms_verdict(const struct transforms *,
+const struct ruling *transforms_ruling(const struct transforms *,
     uint32_t task);
 
 /*
- * Does a verdict set a header that the webhook has itself? The latter's, or
- * NULL: the webhook's own are taken anew at each attempt, and win.
+ * Does a ruling set a header that the webhook has itself? It can't: these are
+ * taken anew from the registry at each attempt.
  */
-const struct pair *transforms_clash(struct transforms *, const struct verdict *,
+bool transforms_clash(struct transforms *, const struct ruling *,
     const struct webhook *);
 
 /*

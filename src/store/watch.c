@@ -36,6 +36,12 @@ same_file(const struct stat *a, const struct stat *b)
 }
 
 bool
+watch_is_due(const struct watch *w)
+{
+	return clock_coarse_ms() - w->looked_ms >= CHECK_MS;
+}
+
+bool
 watch_look(struct watch *w, const char *path)
 {
 	int64_t now = clock_coarse_ms();

@@ -17,6 +17,9 @@ struct watch {
 	bool said;          /* the failure of `seen` was told */
 };
 
+/* Would watch_look look now? */
+bool watch_is_due(const struct watch *);
+
 /* May the file at path have changed since it was noted? Then load it. */
 bool watch_look(struct watch *, const char *path);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "event/explain.h"
 #include "event/route.h"
 
 enum { ROUNDS = 400, EVENTS = 40 };
@@ -122,6 +123,8 @@ wants(const struct webhook *w, const struct event *ev,
 	return true;
 }
 
+static struct explanation explanation;
+
 static int
 compare(struct route *r, const struct webhooks *w, const struct event *ev,
     const struct catalog_event *entry)
@@ -134,7 +137,9 @@ compare(struct route *r, const struct webhooks *w, const struct event *ev,
 		bool got = at < n && route_webhook(r, matches[at]) == i;
 
 		at += got;
-		if (want != got)
+		explain(&explanation, &w->list[i], ev, entry, NULL);
+		if (want != got ||
+		    want != explanation_is_match(&explanation))
 			return -1;
 	}
 	return at == n ? 0 : -1;
