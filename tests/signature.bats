@@ -436,6 +436,56 @@ through_tls() {
 	[ "$(hook-admin -w w.db show wh1 | jq .ca)" = null ]
 }
 
+@test "a connection with a client certificate serves no other webhook" {
+	command -v nginx >/dev/null || skip "no nginx"
+	SINK_PORT=9
+	certificates
+	registry https://hook.example/wh1
+	hook-admin -w w.db set wh1 --ca server.pem
+	hook-admin -w w.db set wh2 --ca server.pem --url https://hook.example/wh2
+	secret certificate wh1 both.pem
+	port=$((20000 + RANDOM % 12000))
+	cat >nginx.conf <<-END
+		daemon off;
+		pid $PWD/nginx.pid;
+		error_log $PWD/nginx.log;
+		events { }
+		http {
+			log_format who '\$request_uri \$ssl_client_s_dn';
+			access_log $PWD/access who;
+			client_body_temp_path $PWD/t1;
+			proxy_temp_path $PWD/t2;
+			fastcgi_temp_path $PWD/t3;
+			uwsgi_temp_path $PWD/t4;
+			scgi_temp_path $PWD/t5;
+			server {
+				listen 127.0.0.1:$port ssl;
+				ssl_certificate $PWD/server.pem;
+				ssl_certificate_key $PWD/server.key;
+				ssl_verify_client optional;
+				ssl_client_certificate $PWD/client.pem;
+				return 204;
+			}
+		}
+	END
+	nginx -e "$PWD/nginx.log" -p "$PWD" -c "$PWD/nginx.conf" \
+		>/dev/null 2>&1 3>&- 4>&- &
+	EV_STARTED+=($!)
+	wait_until curl -sk "https://127.0.0.1:$port/up" ||
+		skip "nginx does not start"
+	for i in 1 2 3 4 5 6 7 8; do
+		call wh1
+		call wh2
+		echo '{"url":"https://hook.example/bare","headers":{}}'
+	done >in
+	TLS_PORT=$port
+	through_tls --ca server.pem --concurrency 4
+	want_code 0
+	sed -n 's/CN=//; /^.up/!p' access | sort | uniq -c | tr -s ' ' >got
+	printf '%s\n' ' 8 /bare -' ' 8 /wh1 client' ' 8 /wh2 -' >want
+	same want got
+}
+
 @test "TLS before 1.2 is refused" {
 	SINK_PORT=9
 	certificates
