@@ -318,6 +318,55 @@ signatures() { # of the last request: how many of which version
 	[ ! -s w.db.secrets ]
 }
 
+@test "check looks at the secrets, too" {
+	start_sink
+	registry http://hook.example/
+	hook-admin -w w.db set wh2 --url http://hook.example/2
+	secret generate wh1 >/dev/null
+	run_prog hook-admin -w w.db check
+	want_code 0
+	[ ! -s "$ERR" ] || [ "$(grep -vc attribute "$ERR")" = 0 ]
+	printf '{"webhook":"%s","secrets":[{"secret":"%s","until":"2020-01-01T00:00:00Z"}]}\n' \
+		wh1 "$SECRET" gone "$SECRET" >w.db.secrets
+	run_prog hook-admin -w w.db check
+	want_code 0
+	grep -q "webhook 'wh1': no signing secret is valid any more" "$ERR"
+	grep -q "w.db.secrets: there is no webhook 'gone'" "$ERR"
+	echo nonsense >w.db.secrets
+	run_prog hook-admin -w w.db check
+	want_code 2
+	grep -q 'w.db.secrets: line 1' "$ERR"
+}
+
+@test "a write that fails leaves the secrets as they were" {
+	start_sink
+	registry
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+		head -c 200 /dev/zero | tr '\0' x | secret header wh1 "X-$i"
+	done
+	cp w.db.secrets before
+	trap '' XFSZ
+	(ulimit -f 1 && secret rotate wh1) >out 2>err && code=0 || code=$?
+	trap - XFSZ
+	[ "$code" = 3 ]
+	grep -q 'cannot write' err
+	same before w.db.secrets
+	[ ! -e w.db.secrets.new ]
+	# What a crash left there is in nobody's way.
+	echo half >w.db.secrets.new
+	secret rotate wh1 >/dev/null
+	[ ! -e w.db.secrets.new ]
+	[ "$(secret show | jq '.secrets | length')" = 1 ]
+	# Nor does a directory that can't be written to.
+	if [ "$(id -u)" -ne 0 ]; then
+		cp w.db.secrets before
+		chmod 500 .
+		run_prog hook-admin -w w.db secret rotate wh1 || true
+		chmod 700 .
+		same before w.db.secrets
+	fi
+}
+
 @test "changes at the same time are all there" {
 	start_sink
 	registry

@@ -601,6 +601,7 @@ check_registry(struct check *c)
 		warn_address(c, &all->list[i]);
 		check_ca(c, &all->list[i]);
 	}
+	admin_check_secrets(c->admin, all);
 }
 
 static void

@@ -440,7 +440,8 @@ show(struct admin *a)
 
 /* The command */
 
-enum { ED25519 = ADMIN_BIT(ADMIN_ED25519), OVERLAP = ADMIN_BIT(ADMIN_OVERLAP) };
+#define ED25519 ADMIN_BIT(ADMIN_ED25519)
+#define OVERLAP ADMIN_BIT(ADMIN_OVERLAP)
 
 static const struct {
 	const char *name;
@@ -508,4 +509,48 @@ admin_forget_secrets(struct admin *a, const struct webhooks *left)
 			secrets_cancel(&edit);
 	}
 	buf_clear(&path);
+}
+
+static bool
+signs_nothing(const struct credentials *c, int64_t now_ms)
+{
+	size_t i;
+
+	for (i = 0; i < c->n_signing; i++)
+		if (!c->signing[i].until_ms || c->signing[i].until_ms > now_ms)
+			return false;
+	return c->n_signing != 0;
+}
+
+void
+admin_check_secrets(struct admin *a, const struct webhooks *all)
+{
+	struct buf path = { 0 }, reasons = { 0 };
+	struct secrets_file f;
+	size_t i;
+
+	put_path(a, &path);
+	/* Another user may check the rest. */
+	if (access(buf_str(&path), R_OK) != 0) {
+		buf_clear(&path);
+		return;
+	}
+	if (secrets_open(&f, buf_str(&path), true, &reasons) != 0) {
+		admin_say(a, DIAG_ERROR, buf_str(&path), buf_bytes(&reasons));
+		a->stage.code = EX_SETUP;
+	}
+	for (i = 0; i < f.secrets.n; i++) {
+		const struct credentials *c = &f.secrets.list[i];
+
+		if (!webhooks_find(all, span_of(c->webhook)))
+			diag_print(&a->stage.diag, DIAG_WARNING, "%s: there "
+			    "is no webhook '%s'", buf_str(&path), c->webhook);
+		else if (signs_nothing(c, clock_wall_ms()))
+			diag_print(&a->stage.diag, DIAG_WARNING, "webhook "
+			    "'%s': no signing secret is valid any more",
+			    c->webhook);
+	}
+	secrets_close(&f);
+	buf_clear(&path);
+	buf_clear(&reasons);
 }

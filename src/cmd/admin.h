@@ -86,6 +86,9 @@ void admin_secret(struct admin *);
 /* Forget the secrets of webhooks that are not among those that are left. */
 void admin_forget_secrets(struct admin *, const struct webhooks *left);
 
+/* Say what is wrong with the secrets, if this user may read them. */
+void admin_check_secrets(struct admin *, const struct webhooks *);
+
 void admin_show(struct admin *);
 void admin_list(struct admin *);
 void admin_export(struct admin *);

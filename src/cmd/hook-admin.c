@@ -78,7 +78,7 @@ static const struct command {
 	uint64_t options; /* that it knows */
 } commands[] = {
 	{ "add", admin_add, 0, 1, MEMBERS & ~(uint64_t)REMOVALS },
-	{ "check", admin_check, 0, 0, 0 },
+	{ "check", admin_check, 0, 0, ADMIN_BIT(ADMIN_SECRETS) },
 	{ "disable", admin_disable, 1, ANY, 0 },
 	{ "enable", admin_enable, 1, ANY, 0 },
 	{ "events", admin_events, 0, 0, JSON |

@@ -10,6 +10,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -362,6 +363,7 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct exchange *x = user;
 	struct ip ip;
+	int fd;
 
 	(void)purpose;
 	if (x->refused || !take_address(a, &ip))
@@ -371,7 +373,10 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 		x->refused = HTTP_BLOCKED;
 		return CURL_SOCKET_BAD;
 	}
-	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	fd = socket(a->family, a->socktype, a->protocol);
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
 }
 
 /* The exchange */
