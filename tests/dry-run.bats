@@ -11,7 +11,7 @@ setup() {
 	start_sink --secret "$SECRET"
 	echo "it's \"quoted\" \$HOME \`id\` \\ €" >odd
 	hook-admin -w w.db add --id wh1 --subscribe ping \
-		--url "http://127.0.0.1:$SINK_PORT/a?x='y'&z=1" \
+		--url "http://127.0.0.1:$SINK_PORT/a?x='y'&z[]=[1-3]" \
 		--header "X-Odd: it's \"quoted\" \$HOME" >ids
 	hook-admin -w w.db secret import wh1 <<<"$SECRET"
 	hook-admin -w w.db secret header wh1 X-Api-Key <<<"hush-hush"

@@ -106,7 +106,7 @@ command_put(struct buf *b, const struct http_request *req,
 		put_quoted(b, req->body);
 		buf_puts(b, " |\n");
 	}
-	buf_puts(b, "curl -q -sS -i --http1.1 --noproxy '*' --tlsv1.2");
+	buf_puts(b, "curl -q -g -sS -i --http1.1 --noproxy '*' --tlsv1.2");
 	put_seconds(b, "--connect-timeout", req->connect_ms);
 	put_seconds(b, "--max-time", req->total_ms);
 	put_tls(b, t);
