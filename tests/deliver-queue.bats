@@ -464,3 +464,50 @@ whole() {
 	[ "$(wc -l <out)" = 6 ]
 	[ "$took" -ge 350 ]
 }
+
+@test "several store at once, line by line, while another delivers" {
+	start_sink
+	in_background serve --serve
+	writer() {
+		local i
+		for i in $(seq 40); do
+			call "$1$i" | ev-deliver -q q --enqueue
+		done
+	}
+	writer a & one=$!
+	writer b & two=$!
+	wait $one
+	wait $two
+	wait_until lines serve.out 80
+	kill "$PID"
+	ended "$PID" 0
+	[ "$(jq -r .target "$SINK_LOG" | sort -u | wc -l)" = 80 ]
+	whole
+}
+
+@test "systemd is told of readiness, life and the end" {
+	command -v python3 >/dev/null || skip "no python3 to listen with"
+	start_sink
+	cat >listen.py <<-'END'
+	import socket, sys
+	s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+	s.bind("notify")
+	s.settimeout(20)
+	open("bound", "w").close()
+	while True:
+	    word = s.recv(100).decode()
+	    print(word, flush=True)
+	    if word == "STOPPING=1":
+	        break
+	END
+	python3 listen.py >words 3>&- 4>&- &
+	EV_STARTED+=("$!")
+	wait_until test -e bound
+	export NOTIFY_SOCKET=$PWD/notify WATCHDOG_USEC=200000
+	in_background serve --serve
+	wait_until lines words 3
+	kill "$PID"
+	ended "$PID" 0
+	wait_until grep -q STOPPING=1 words
+	[ "$(sort -u words | paste -sd' ')" = "READY=1 STOPPING=1 WATCHDOG=1" ]
+}

@@ -21,7 +21,8 @@ enum {
 	 * half of the places, so that what hangs leaves the others theirs. */
 	FIRST_WINDOW = 2,
 	MAX_WINDOW = 1000,
-	MAX_FILL = 64,      /* calls loaded at a time */
+	MAX_FILL = 64,      /* calls loaded at a time; but one at a time */
+	MANY_HELD = 4096,   /* when so many are */
 	MAX_NOTES = 256,    /* stored at the latest then */
 	RATE_SLACK_US = 100 * 1000, /* a rate is kept over that time */
 };
@@ -422,6 +423,8 @@ fill(struct sender *s, struct lane *lane, struct error *e)
 
 	if (lane->fault == LANE_OK && 2 * lane->window < n)
 		n = 2 * lane->window;
+	if (s->backlog->held.n >= MANY_HELD)
+		n = 1;
 	return backlog_fill(s->backlog, lane, n, s->now_ms + s->wall_ms,
 	    s->wall_ms, e);
 }
