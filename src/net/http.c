@@ -56,6 +56,7 @@ struct exchange {
 	struct host *host;       /* while its name is being looked up */
 	struct curl_slist pin;
 	struct buf pin_text;
+	size_t pin_list;         /* where its addresses begin */
 	struct curl_slist own[HTTP_MAX_OWN_FIELDS + SIGNER_FIELDS];
 	struct buf signature;    /* its fields */
 	bool has_pem;            /* easy has a target's certificates */
@@ -299,6 +300,7 @@ put_pin(struct exchange *x)
 
 	x->pin_text.len = 0;
 	buf_printf(&x->pin_text, "+%s:%u:", x->to.host, x->to.port);
+	x->pin_list = x->pin_text.len;
 	for (i = 0; i < x->host->n && i < MAX_PINNED; i++)
 		buf_printf(&x->pin_text, "%s%s", i ? "," : "",
 		    ip_text(&x->host->list[i], text));
@@ -357,7 +359,28 @@ take_address(const struct curl_sockaddr *a, struct ip *ip)
 	return ip->v6 || a->family == AF_INET;
 }
 
-/* The last word, whatever led here. */
+/* Is it one of those that were judged together? */
+static bool
+is_pinned(const struct exchange *x, const struct ip *ip)
+{
+	char text[IP_TEXT_BYTES];
+	size_t len = strlen(ip_text(ip, text));
+	const char *at;
+
+	if (!x->pin.data)
+		return x->to.literal;
+	for (at = x->pin.data + x->pin_list; ; at += strcspn(at, ",") + 1) {
+		if (strncmp(at, text, len) == 0 && (!at[len] || at[len] == ','))
+			return true;
+		if (!strchr(at, ','))
+			return false;
+	}
+}
+
+/*
+ * The last word, whatever led here: libcurl may look a name up by itself when a
+ * connection that was kept turns out to be dead, long after it was pinned.
+ */
 static curl_socket_t
 on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -371,6 +394,11 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 	if (!x->http->proxy &&
 	    guard_check(x->http->guard, &ip, &x->why) < 0) {
 		x->refused = HTTP_BLOCKED;
+		return CURL_SOCKET_BAD;
+	}
+	if (!x->http->proxy && !is_pinned(x, &ip)) {
+		error_set(&x->why, "the host's addresses changed meanwhile");
+		x->refused = HTTP_DNS;
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(a->family, a->socktype, a->protocol);
