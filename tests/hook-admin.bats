@@ -223,7 +223,7 @@ hook-admin: bad.json: entry 3: not an object
 	want_err 'hook-admin: stdin: entry 2: id: the same as that of entry 1'$'\n'
 	admin import - <<<'[{"url":"http://x/","subscriptions":[],"secret":"s"}]'
 	want_code 2
-	want_err 'hook-admin: stdin: entry 1: secret: not supported by this version'$'\n'
+	want_err 'hook-admin: stdin: entry 1: secret: belongs in the secrets file: hook-admin secret import'$'\n'
 	admin import nowhere
 	want_code 2
 	hook-admin export | cmp before -

@@ -90,7 +90,13 @@ static const struct {
 	{ "{" MIN ",\"order\":\"/a~2\"}", "order: not \"none\", "
 	    "\"webhook\" or a JSON Pointer like \"/payload/serviceId\"" },
 	{ "{" MIN ",\"secret\":\"x\"}",
-	    "secret: not supported by this version" },
+	    "secret: belongs in the secrets file: hook-admin secret import" },
+	{ "{" MIN ",\"ca\":5}", "ca: not a string" },
+	{ "{" MIN ",\"ca\":\"x\"}",
+	    "ca: not certificates in PEM, and nothing else" },
+	{ "{" MIN ",\"ca\":\"-----BEGIN CERTIFICATE-----\\n-----BEGIN "
+	    "PRIVATE KEY-----\"}",
+	    "ca: not certificates in PEM, and nothing else" },
 	{ "{" MIN ",\"filter\":1,\"transform\":[]}",
 	    "filter: not a string; transform: not a string" },
 	{ "{" MIN ",\"filter\":\"\",\"transform\":\" \\n\"}",
