@@ -442,7 +442,6 @@ set_once(struct http *h, struct exchange *x)
 	SET(x->easy, CURLOPT_OPENSOCKETDATA, (void *)x);
 	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)KEEP_NAMES_S);
 	SET(x->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	SET(x->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(x->easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(x->easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(x->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -451,15 +450,18 @@ set_once(struct http *h, struct exchange *x)
 	SET(x->easy, CURLOPT_HEADERDATA, (void *)x);
 	SET(x->easy, CURLOPT_WRITEFUNCTION, on_body);
 	SET(x->easy, CURLOPT_WRITEDATA, (void *)x);
-	if (h->ca_file) {
+	if (h->ca_file)
 		SET(x->easy, CURLOPT_CAINFO, h->ca_file);
-		SET(x->easy, CURLOPT_PROXY_CAINFO, h->ca_file);
-	}
 	/* With a CA path libcurl reads its CA file anew for each connection. */
-	if (h->drop_ca_path) {
+	if (h->drop_ca_path)
 		SET(x->easy, CURLOPT_CAPATH, NULL);
+	if (!h->proxy)
+		return code;
+	SET(x->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (h->ca_file)
+		SET(x->easy, CURLOPT_PROXY_CAINFO, h->ca_file);
+	if (h->drop_ca_path)
 		SET(x->easy, CURLOPT_PROXY_CAPATH, NULL);
-	}
 	return code;
 }
 

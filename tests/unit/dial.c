@@ -309,6 +309,25 @@ open_http(const struct guard *g, const char *const *connect_to,
 	return h;
 }
 
+/* Another name does not wait for the one that hangs, which is still sought. */
+static void
+check_beside(struct http *h)
+{
+	struct http_target_spec spec = { .url = "http://slow.test/" };
+	struct http_target *t = http_target_new(&spec);
+	struct http_request req = { .target = t, .body = SPAN("{}"),
+		.connect_ms = 60000, .total_ms = 60000 };
+	struct http_result r;
+	struct error e = { "" };
+	int before = n_lookups;
+
+	ok(http_send(h, &req, &e) == 0 && http_send(h, &req, &e) == 0 &&
+	    is_204(request(h, "http://good.test:82/", 1000)) &&
+	    n_lookups == before, "others don't wait; each name is sought once");
+	ok(!http_next(h, &r), "the one that hangs is not answered yet");
+	http_target_free(t);
+}
+
 static void
 check_names(void)
 {
@@ -344,7 +363,8 @@ check_names(void)
 	    n_dialled == 0, "a name that there is not");
 	ok(strstr(request(h, "http://slow.test/", 100),
 	    "not resolved in time") && n_dialled == 0, "a lookup that hangs");
-	http_close(h);
+	check_beside(h);
+	http_close(h); /* while the lookup goes on */
 }
 
 static void
