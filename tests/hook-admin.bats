@@ -428,6 +428,22 @@ hook-admin: webhook 'b': never called for 'ping': it has no attribute 'name'
 	grep -q '^hook-admin: catalog: good.json: payload: ' "$ERR"
 }
 
+@test "check: a FIFO in the catalog is a fault, and waited for by nobody" {
+	unset EV_WEBHOOKS
+	mkdir c
+	cp "$EV_CATALOG"/* c
+	mkfifo c/x.json c/y.schema.json
+	admin -c c check
+	want_code 2
+	grep -qx 'hook-admin: catalog: x.json: a FIFO, not a file' "$ERR"
+	grep -qx 'hook-admin: catalog: y.schema.json: a FIFO, not a file' "$ERR"
+	rm c/x.json c/y.schema.json c/ping-all.jq
+	mkfifo c/ping-all.jq
+	admin -c c check
+	want_code 2
+	grep -q '^hook-admin: ping-all.json: map ping-all.jq: a FIFO' "$ERR"
+}
+
 @test "files that are no registry are refused with the reason" {
 	sqlite3 other.db 'CREATE TABLE t(x)'
 	admin -w other.db list

@@ -41,6 +41,17 @@ default_dir(void)
 	    strlen(EV_DATADIR "/catalog"));
 }
 
+/* To open a FIFO would wait for who writes to it. */
+static int
+refuse_fifo(const char *path, struct error *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return error_set(e, "a FIFO, not a file");
+	return 0;
+}
+
 int
 catalog_read(const struct catalog *c, const char *file, struct buf *text,
     struct error *e)
@@ -52,7 +63,9 @@ catalog_read(const struct catalog *c, const char *file, struct buf *text,
 		return error_set(e, "'%s' is not a file name in the catalog",
 		    file);
 	buf_printf(&path, "%s/%s", c->dir, file);
-	r = file_read(buf_str(&path), SCHEMA_FILE_MAX_BYTES, text, e);
+	r = refuse_fifo(buf_str(&path), e);
+	if (r == 0)
+		r = file_read(buf_str(&path), SCHEMA_FILE_MAX_BYTES, text, e);
 	buf_clear(&path);
 	return r;
 }
@@ -267,16 +280,19 @@ load_entry(struct catalog *c, const char *name, struct buf *reasons)
 	if (*name == '.' || !ends_in(name, ".json"))
 		return;
 	buf_printf(&path, "%s/%s", c->dir, name);
-	if (!ends_in(name, ".schema.json")) {
+	n = refuse_fifo(buf_str(&path), &e);
+	if (n == 0 && !ends_in(name, ".schema.json")) {
 		load_file(c, buf_str(&path), alloc_copy(name, strlen(name)),
 		    reasons);
-	} else if ((n = schema_file_read(c->schemas, buf_str(&path), NULL,
-	    &e)) < 0) {
+	} else if (n == 0) {
+		n = schema_file_read(c->schemas, buf_str(&path), NULL, &e);
+		if (n >= 0)
+			schemas_declare(c->schemas, n, 0);
+	}
+	if (n < 0) {
 		shared.file = (char *)(uintptr_t)name;
 		l.event = &shared;
 		fault(&l, "%s", e.text);
-	} else {
-		schemas_declare(c->schemas, n, 0);
 	}
 	buf_clear(&path);
 }
