@@ -156,3 +156,71 @@ many() {
 	grep -qx "hook-admin: w.json: entry 1: unknown member 'header' is ignored; did you mean 'headers'?" "$ERR"
 	grep -qx "hook-admin: w.json: entry 1: unknown member 'odd' is ignored" "$ERR"
 }
+
+# drawn PATTERN: has the terminal, whose bytes are in the file shown, got this?
+drawn() {
+	tr -d '\r' <shown | grep -aq "$1"
+}
+
+@test "progress: a line on a terminal once the work takes long" {
+	on_terminal 80 true
+	printf 'delay 600ms then status 204\n' >script
+	start_sink --script script
+	for i in 1 2 3; do
+		echo '{"url":"http://127.0.0.1:'"$SINK_PORT"'/","headers":{},"body":{}}'
+	done >calls
+	run="ev-deliver $LOOPBACK --concurrency 1 calls"
+	on_terminal 80 "TERM=xterm $run >results"
+	[ "$(wc -l <results)" -eq 3 ]
+	# It stood there, it is written over, what stays is the end.
+	drawn $'\e\\[Kev-deliver: 2 records, [0-9]*/s, 66 %, 0:0[0-9], 0:0[0-9] left\e'
+	[[ $(tail -n 1 shown) == *$'\e[Kev-deliver: 3 records, '* ]]
+	# Nothing where records go to the terminal, or where it is not wanted.
+	on_terminal 80 "TERM=xterm $run"
+	[ "$(wc -l <shown)" -eq 3 ]
+	if drawn 'records,'; then false; fi
+	on_terminal 80 "TERM=xterm $run --no-progress >results"
+	[ ! -s shown ]
+	on_terminal 80 "TERM=dumb $run >results"
+	[ ! -s shown ]
+	on_terminal 80 "cat calls | TERM=xterm ${run% calls} >results"
+	[ ! -s shown ]
+}
+
+@test "progress: diagnostics stand where the line was" {
+	on_terminal 80 true
+	mkfifo fifo
+	TERM=xterm script -qec 'stty cols 50; ev-validate --progress <fifo >out' \
+		/dev/null </dev/null >shown 3>&- 4>&- &
+	pid=$!
+	exec 7>fifo
+	local end=$((SECONDS + DEADLINE))
+	until drawn 'records, '; do
+		echo '{"name":"ping:all"}' >&7
+		sleep 0.1
+		((SECONDS < end))
+	done
+	echo nonsense >&7
+	wait_until drawn $'\e\\[Kev-validate: line [0-9]*: not-json'
+	exec 7>&-
+	wait "$pid" || [ $? -eq 1 ]
+	n=$(($(wc -l <out) + 1))
+	[[ $(tail -n 1 shown) == *$'\e[Kev-validate: '$n' records, '*', 1 rejected, 0:0'* ]]
+	# No line is wider than the terminal, erasing it is enough.
+	[ "$(tr '\r' '\n' <shown | sed $'s/\e\\[K//' | grep 'records,' |
+		wc -L)" -lt 50 ]
+}
+
+@test "progress: asked for without a terminal, it is whole lines" {
+	echo '{"name":"ping:all"}' >in
+	local p
+	for p in ev-validate ev-map ev-route; do
+		EV_WEBHOOKS=$REPO/examples/webhooks.json run_prog "$p" --progress in
+		grep -Eq "^$p: 1 records, [0-9]+/s(, 1 rejected)?, 0:0[0-9]\$" "$ERR"
+		EV_WEBHOOKS=$REPO/examples/webhooks.json run_prog "$p" in
+		if grep -q records, "$ERR"; then false; fi
+		EV_WEBHOOKS=$REPO/examples/webhooks.json run_prog "$p" --progress \
+			--no-progress in
+		if grep -q records, "$ERR"; then false; fi
+	done
+}

@@ -77,6 +77,8 @@ diag_print(const struct diag *d, enum diag_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	if (d->erase)
+		buf_puts(&b, d->erase);
 	for (p = buf_str(&text); *p; p = *nl ? nl + 1 : nl) {
 		nl = strchr(p, '\n');
 		if (!nl)

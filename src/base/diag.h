@@ -21,6 +21,7 @@ struct diag {
 	uint64_t line;    /* the line being worked on; 0: none */
 	bool journal;
 	bool verbose; /* -v: values out of payloads may be shown */
+	const char *erase; /* what takes a progress line away; NULL: none */
 };
 
 void diag_open(struct diag *, const char *program);

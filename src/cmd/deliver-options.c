@@ -26,8 +26,9 @@ static const char usage[] =
     "[--connect-to HOST:PORT:ADDR:PORT] ...\n"
     "                  [--grace TIME] [--max-line BYTES] "
     "[--per-webhook N]\n"
-    "                  [--policy failures|network] [--proxy URL] "
-    "[-r FILE]\n"
+    "                  [--policy failures|network] "
+    "[--progress | --no-progress]\n"
+    "                  [--proxy URL] [-r FILE]\n"
     "                  [--schedule TIME,...] [--secrets FILE] "
     "[--timeout TIME] [-w FILE]\n"
     "                  [FILE ...]\n"
@@ -58,8 +59,10 @@ static const struct option options[] = {
 	{ "hold", required_argument, NULL, OPT_HOLD },
 	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "per-webhook", required_argument, NULL, OPT_PER_WEBHOOK },
 	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "proxy", required_argument, NULL, OPT_PROXY },
 	{ "queue", required_argument, NULL, 'q' },
 	{ "rejects", required_argument, NULL, 'r' },

@@ -61,6 +61,7 @@ struct deliver {
 	int64_t flush_at_ms;   /* -1: no output waits */
 	int64_t give_up_at_ms; /* once stopping */
 	size_t n_aborted;      /* by stopping */
+	uint64_t n_settled;
 };
 
 void deliver_read_options(struct deliver *, int argc, char **argv);

@@ -153,6 +153,8 @@ deliver_report(void *ctx, const struct result *r)
 {
 	struct deliver *d = ctx;
 
+	d->n_settled += r->outcome == OUTCOME_DELIVERED ||
+	    r->outcome == OUTCOME_ANSWERED || r->outcome == OUTCOME_DEAD;
 	if (d->stage.out.error)
 		return; /* nobody listens; what ended it is known */
 	result_put(&d->stage.out.buf, r, clock_wall_ms());
@@ -375,12 +377,36 @@ start(struct deliver *d, int64_t now_ms)
 		miss_registry(d, "the queue holds calls of webhooks");
 }
 
+/* Calls settled, or with --enqueue stored. */
+static uint64_t
+n_done(const struct deliver *d)
+{
+	return d->mode == DELIVER_ENQUEUE ? source_lines(&d->input) :
+	    d->n_settled;
+}
+
+/* Of what was read a part is done; of a queue nobody knows. */
+static double
+part_done(const struct deliver *d)
+{
+	uint64_t n = source_lines(&d->input);
+	double part = source_part(&d->input);
+
+	if (d->queue && d->mode != DELIVER_ENQUEUE)
+		return -1;
+	return n && part > 0 ? part * (double)n_done(d) / (double)n : part;
+}
+
 static void
 run(struct deliver *d)
 {
 	int64_t now_ms;
 
+	progress_start(&d->stage.progress, d->input.bytes != 0);
 	while (!is_finished(d)) {
+		if (progress_is_due(&d->stage.progress))
+			progress_show(&d->stage.progress, &d->stage.diag,
+			    n_done(d), part_done(d));
 		check_registry(d);
 		read_calls(d);
 		now_ms = clock_mono_ms();
@@ -396,6 +422,7 @@ run(struct deliver *d)
 			stop_now(d);
 	}
 	source_close(&d->input);
+	progress_end(&d->stage.progress, &d->stage.diag, n_done(d));
 	if (d->n_aborted)
 		diag_print(&d->stage.diag, DIAG_WARNING,
 		    "stopped: %zu calls ended dead, aborted", d->n_aborted);

@@ -11,7 +11,8 @@
 #include "event/map.h"
 
 static const char usage[] =
-    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES] [-r FILE]\n"
+    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES]\n"
+    "              [--progress | --no-progress] [-r FILE]\n"
     "              [--timeout DURATION] [-w FILE] [FILE ...]\n";
 
 enum { OPT_TIMEOUT = OPT_OWN };
@@ -20,6 +21,8 @@ static const struct option options[] = {
 	{ "catalog", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "verbose", no_argument, NULL, 'v' },

@@ -13,7 +13,8 @@
 #include "event/route.h"
 
 static const char usage[] =
-    "usage: ev-route [-hVv] [-c DIR] [--explain] [--max-line BYTES] [-r FILE]\n"
+    "usage: ev-route [-hVv] [-c DIR] [--explain] [--max-line BYTES]\n"
+    "                [--progress | --no-progress] [-r FILE]\n"
     "                [--timeout DURATION] [--unmatched FILE] [-w FILE]\n"
     "                [FILE ...]\n";
 
@@ -28,6 +29,8 @@ static const struct option options[] = {
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "unmatched", required_argument, NULL, OPT_UNMATCHED },

@@ -11,10 +11,12 @@
 #include "json/schema_file.h"
 
 static const char usage[] =
-    "usage: ev-validate [-ahVv] [--format] [-c DIR] [--max-line BYTES] [-r FILE]\n"
-    "                   [FILE ...]\n"
+    "usage: ev-validate [-ahVv] [--format] [-c DIR] [--max-line BYTES]\n"
+    "                   [--progress | --no-progress] [-r FILE] [FILE ...]\n"
     "       ev-validate [-ahVv] [--format] --schema FILE [--ref [URI=]DIR]\n"
-    "                   [--max-line BYTES] [-r FILE] [FILE ...]\n";
+    "                   [--max-line BYTES] [--progress | --no-progress] "
+    "[-r FILE]\n"
+    "                   [FILE ...]\n";
 
 enum { OPT_FORMAT = OPT_OWN, OPT_REF, OPT_SCHEMA };
 
@@ -24,6 +26,8 @@ static const struct option options[] = {
 	{ "format", no_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
+	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "ref", required_argument, NULL, OPT_REF },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "schema", required_argument, NULL, OPT_SCHEMA },

@@ -6,9 +6,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/barrier.h"
+
+/* 0: some are no regular files. */
+static uint64_t
+bytes_of(char *const *operands)
+{
+	uint64_t bytes = 0;
+	struct stat st;
+
+	for (; *operands; operands++) {
+		int r = strcmp(*operands, "-") == 0 ?
+		    fstat(STDIN_FILENO, &st) : stat(*operands, &st);
+
+		if (r < 0 || !S_ISREG(st.st_mode))
+			return 0;
+		bytes += (uint64_t)st.st_size;
+	}
+	return bytes;
+}
 
 void
 source_open(struct source *in, char **operands)
@@ -18,6 +37,26 @@ source_open(struct source *in, char **operands)
 
 	*in = (struct source){ .lines = { .fd = -1 } };
 	in->operands = operands && *operands ? operands : only_stdin;
+	in->bytes = bytes_of(in->operands);
+}
+
+static uint64_t
+position(const struct source *in)
+{
+	off_t at = in->open ? lseek(in->lines.fd, 0, SEEK_CUR) : 0;
+
+	return at > 0 ? (uint64_t)at : 0;
+}
+
+double
+source_part(const struct source *in)
+{
+	double part;
+
+	if (in->bytes == 0)
+		return -1;
+	part = (double)(in->bytes_before + position(in)) / (double)in->bytes;
+	return part > 1 ? 1 : part; /* a file that grows */
 }
 
 static void
@@ -25,6 +64,7 @@ close_operand(struct source *in)
 {
 	if (!in->open)
 		return;
+	in->bytes_before += position(in);
 	if (in->file)
 		close(in->lines.fd);
 	line_close(&in->lines);
@@ -60,6 +100,7 @@ next_operand(struct source *in, struct stage *s)
 		return;
 	}
 	line_open(&in->lines, fd, s->max_line);
+	in->n_before += in->line;
 	in->line = 0;
 	in->open = true;
 	in->starved = false;
@@ -150,6 +191,9 @@ wait_and_fill(struct source *in, struct stage *s, void *ctx)
 {
 	struct pollfd pfd = { source_fd(in), POLLIN, 0 };
 
+	if (progress_is_due(&s->progress))
+		progress_show(&s->progress, &s->diag, source_lines(in),
+		    source_part(in));
 	if (poll(&pfd, 1, 0) <= 0) {
 		drain(s, ctx);
 		if (out_flush(&s->out) < 0)
@@ -169,6 +213,7 @@ source_run(struct stage *s, char **operands,
 	struct source in;
 
 	source_open(&in, operands);
+	progress_start(&s->progress, in.bytes != 0);
 	while ((status = source_take(&in, s)) != SOURCE_END) {
 		if (status == SOURCE_LINE && barrier_is(s->input)) {
 			if (s->no_barrier)
@@ -189,4 +234,5 @@ source_run(struct stage *s, char **operands,
 	source_close(&in);
 	s->diag.file = NULL;
 	s->diag.line = 0;
+	progress_end(&s->progress, &s->diag, source_lines(&in));
 }

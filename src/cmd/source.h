@@ -25,6 +25,9 @@ struct source {
 	bool starved;     /* no whole line is held */
 	const char *file; /* NULL: stdin */
 	uint64_t line;    /* number of the last one taken */
+	uint64_t n_before;     /* lines of the operands before */
+	uint64_t bytes_before; /* and their bytes */
+	uint64_t bytes;        /* of all operands; 0: some are no files */
 };
 
 /* operands: NULL ends them; NULL or none: stdin. */
@@ -47,6 +50,16 @@ source_fd(const struct source *in)
 
 /* Read once. A failure ends the operand and makes the exit code EX_SYSTEM. */
 void source_fill(struct source *, struct stage *);
+
+/* Lines taken of all operands. */
+static inline uint64_t
+source_lines(const struct source *in)
+{
+	return in->n_before + in->line;
+}
+
+/* How much of all operands was read, 0 to 1; negative: nobody knows. */
+double source_part(const struct source *);
 
 /*
  * A filter's loop: each is called for every line that is not blank, with the

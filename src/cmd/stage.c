@@ -52,6 +52,12 @@ stage_option(struct stage *s, int c, const char *arg)
 	case 'v':
 		s->diag.verbose = true;
 		return true;
+	case OPT_PROGRESS:
+		s->progress.wish = PROGRESS_ON;
+		return true;
+	case OPT_NO_PROGRESS:
+		s->progress.wish = PROGRESS_OFF;
+		return true;
 	case OPT_MAX_LINE:
 		if (num_bytes(span_of(arg), (uint64_t)1 << 28, &bytes) < 0 ||
 		    bytes == 0)
@@ -156,6 +162,7 @@ reject(struct stage *s, const char *reason, struct span error,
 	if (reject_write(&s->reject, s->diag.file, s->diag.line, reason,
 	    buf_bytes(&text), faults, s->input, s->input_bytes, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
+	s->progress.n_rejected++;
 	stage_worsen(s, EX_REJECTED);
 	buf_clear(&text);
 }

@@ -12,6 +12,7 @@
 #include "base/exitcode.h"
 #include "base/out.h"
 #include "base/span.h"
+#include "cmd/progress.h"
 #include "event/event.h"
 #include "event/reject.h"
 
@@ -24,6 +25,7 @@ struct stage {
 	struct reject reject;
 	struct append unmatched; /* ev-route's --unmatched */
 	struct out out;
+	struct progress progress;
 	const char *reject_path; /* -r */
 	size_t max_line;         /* --max-line */
 	enum exitcode code;      /* the worst so far */
@@ -35,13 +37,13 @@ struct stage {
 };
 
 /* getopt_long values of the long options that have no letter; others follow. */
-enum { OPT_MAX_LINE = 256, OPT_OWN };
+enum { OPT_MAX_LINE = 256, OPT_PROGRESS, OPT_NO_PROGRESS, OPT_OWN };
 
 void stage_init(struct stage *, const char *program, size_t max_line);
 
 /*
- * The options all programs share: -r -v --max-line. true if c was one. A bad
- * value ends the program with 2.
+ * The options all stages share: -r -v --max-line --progress --no-progress. true
+ * if c was one. A bad value ends the program with 2.
  */
 bool stage_option(struct stage *, int c, const char *arg);
 
