@@ -124,9 +124,11 @@ fi
 for ((round = 0; round < rounds; round++)); do
 	wrk -t1 -c"$in_flight" -d3s -s "$tmp/post.lua" "$url" |
 		awk '/^Requests\/sec/ { print $2 }' >>"$tmp/rate.wrk"
-	timed ev-deliver "$bin/ev-deliver" --concurrency "$in_flight" \
+	timed ev-deliver "$bin/ev-deliver" --allow-net 127.0.0.0/8 \
+		--concurrency "$in_flight" \
 		--per-webhook "$in_flight" "$tmp/calls.ndjson"
-	timed ev-deliver-default "$bin/ev-deliver" "$tmp/calls.ndjson"
+	timed ev-deliver-default "$bin/ev-deliver" --allow-net 127.0.0.0/8 \
+		"$tmp/calls.ndjson"
 	if [ ${#names[@]} -eq 3 ]; then
 		timed undici node "$tmp/pool.js" "$undici"
 	fi
