@@ -367,6 +367,28 @@ signatures() { # of the last request: how many of which version
 	fi
 }
 
+@test "killed at any moment: the old secrets or the new ones, for their owner alone" {
+	start_sink
+	registry
+	secret generate wh1 >/dev/null
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		secret show wh1 | jq -r '.secrets[0].fingerprint' >before
+		hook-admin -w w.db secret rotate --overlap 1h wh1 >made 2>&1 &
+		sleep "0.00$((i % 10))"
+		kill -9 $! 2>/dev/null || true
+		wait $! 2>/dev/null || true
+		secret show wh1 >shown
+		# The former one is still there, in front or retired.
+		grep -q "$(<before)" shown
+		[ "$(stat -c %a w.db.secrets)" = 600 ]
+		for f in $(jq -r '.secrets[1:][].fingerprint' shown); do
+			secret revoke wh1 "$f"
+		done
+	done
+	secret rotate --overlap 0 wh1 >/dev/null
+	[ "$(secret show | jq '.secrets | length')" = 1 ]
+}
+
 @test "changes at the same time are all there" {
 	start_sink
 	registry
