@@ -18,7 +18,7 @@ enum {
 	HTTP_MAX_HEADER_BYTES = 16 * 1024, /* of an answer: Node's limit */
 	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
 	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
-	HTTP_BODY_MS = 1000,               /* so long after the head its body may take */
+	HTTP_BODY_MS = 1000, /* that a body may take after its head */
 	HTTP_MAX_OWN_FIELDS = 1,           /* of one request: see own_fields */
 };
 
