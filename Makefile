@@ -42,7 +42,7 @@ VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 BUILD = .build/$(VARIANT)
 BIN = $(if $(filter cc,$(VARIANT)),bin,$(BUILD)/bin)
 
-PROGRAMS = ev-validate ev-map ev-route ev-deliver hook-admin hook-sink
+PROGRAMS = ev-push ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink
 MODULES = deliver store event net json base
 
 # libjq before 1.7 has no .pc file.

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034
 {
 	REPO=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-	PROGRAMS=(ev-validate ev-map ev-route ev-deliver hook-admin hook-sink)
+	PROGRAMS=(ev-push ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink)
 	# Receivers are on this machine, which ev-deliver is to be told.
 	LOOPBACK=--allow-net=127.0.0.0/8
 	# What reads records.

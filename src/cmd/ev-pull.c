@@ -1,0 +1,209 @@
+/*
+ * ev-pull: keeps a command running and feeds it events out of the event queue,
+ * which leave it when the command has done all that they ask for. Beside that,
+ * the dead letters: events that the command dies of.
+ */
+#include "base/clock.h"
+#include "base/num.h"
+#include "cmd/option.h"
+#include "cmd/pull.h"
+#include "json/write.h"
+
+enum {
+	MAX_TIME_MS = 24 * 3600 * 1000,
+	OPT_BARRIER_TIMEOUT = OPT_OWN, OPT_DEAD, OPT_DRAIN, OPT_GRACE,
+	OPT_REQUEUE,
+};
+
+static const char usage[] =
+    "usage: ev-pull [-hVv] [--barrier-timeout TIME] [--drain] [--grace TIME]\n"
+    "               -q EVENTS [-r FILE] [--] COMMAND [ARG ...]\n"
+    "   or: ev-pull -q EVENTS --dead\n"
+    "   or: ev-pull -q EVENTS --requeue [NUMBER ...]\n";
+
+static const struct option options[] = {
+	{ "barrier-timeout", required_argument, NULL, OPT_BARRIER_TIMEOUT },
+	{ "dead", no_argument, NULL, OPT_DEAD },
+	{ "drain", no_argument, NULL, OPT_DRAIN },
+	{ "events", required_argument, NULL, 'q' },
+	{ "grace", required_argument, NULL, OPT_GRACE },
+	{ "help", no_argument, NULL, 'h' },
+	{ "rejects", required_argument, NULL, 'r' },
+	{ "requeue", no_argument, NULL, OPT_REQUEUE },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+struct options {
+	bool dead, requeue;
+};
+
+/* Dead letters */
+
+static void
+put_dead(void *ctx, const struct events_dead *d)
+{
+	struct stage *s = ctx;
+	struct buf *b = &s->out.buf;
+	char time[CLOCK_RFC3339_BYTES];
+
+	clock_rfc3339(d->time_ms, time);
+	buf_putc(b, '{');
+	json_put_member_u64(b, "number", (uint64_t)d->tag);
+	json_put_member(b, "time", span_of(time));
+	json_put_member_u64(b, "deaths", d->deaths);
+	json_put_member(b, "status", d->status);
+	json_put_member(b, "stderr", d->said);
+	json_put_member(b, "input", d->text);
+	buf_putc(b, '}');
+	(void)out_end_line(&s->out); /* a failure sticks */
+}
+
+static void
+list_dead(struct stage *s, struct events *events)
+{
+	struct error e;
+
+	if (events_each_dead(events, put_dead, s, &e) < 0)
+		stage_die(s, EX_SYSTEM, "%s", e.text);
+}
+
+static void
+requeue_one(struct stage *s, struct events *events, const char *number)
+{
+	struct error e;
+	uint64_t tag;
+	int n;
+
+	if (num_u64(span_of(number), 1, INT64_MAX, &tag) < 0)
+		stage_die(s, EX_SETUP, "'%s' is no number of a dead letter",
+		    number);
+	n = events_requeue(events, (int64_t)tag, &e);
+	if (n < 0)
+		stage_die(s, EX_SYSTEM, "%s", e.text);
+	if (n > 0)
+		return;
+	diag_print(&s->diag, DIAG_WARNING, "no dead letter %s", number);
+	stage_worsen(s, EX_REJECTED);
+}
+
+static void
+requeue(struct stage *s, struct events *events, char **numbers)
+{
+	struct error e;
+
+	if (!*numbers && events_requeue(events, 0, &e) < 0)
+		stage_die(s, EX_SYSTEM, "%s", e.text);
+	for (; *numbers; numbers++)
+		requeue_one(s, events, *numbers);
+}
+
+/* Pulling */
+
+/* The stages of the command find a place for their rejects. */
+static void
+set_rejects(struct stage *s, const char *path)
+{
+	const char *given = s->reject_path ? s->reject_path :
+	    getenv("EV_REJECTS");
+	struct buf own = { 0 };
+
+	buf_printf(&own, "%s.rejects", path);
+	if (setenv("EV_REJECTS", given && *given ? given : buf_str(&own), 1) < 0)
+		stage_die(s, EX_SYSTEM, "cannot set EV_REJECTS");
+	buf_clear(&own);
+}
+
+static void
+pull(struct pull *p)
+{
+	struct stage *s = p->stage;
+	struct error e;
+	int r = events_lock(p->events, &e);
+
+	if (r <= 0)
+		stage_die(s, EX_SYSTEM, "%s", r < 0 ? e.text :
+		    "another ev-pull pulls from this queue");
+	set_rejects(s, p->path);
+	pull_run(p);
+}
+
+static int64_t
+duration(struct stage *s, const char *option, const char *arg)
+{
+	int64_t ms;
+
+	if (num_duration(span_of(arg), MAX_TIME_MS, &ms) < 0)
+		stage_die(s, EX_SETUP, "--%s '%s' is no time up to 24h, such "
+		    "as 500ms or 30s", option, arg);
+	return ms;
+}
+
+static void
+read_options(struct pull *p, struct options *o, int argc, char **argv)
+{
+	struct stage *s = p->stage;
+	int c;
+
+	while ((c = option_next(s, argc, argv, "+hq:r:Vv", options)) != -1) {
+		if (stage_option(s, c, optarg))
+			continue;
+		switch (c) {
+		case OPT_BARRIER_TIMEOUT:
+			p->barrier_ms = duration(s, "barrier-timeout", optarg);
+			break;
+		case OPT_DEAD:
+			o->dead = true;
+			break;
+		case OPT_DRAIN:
+			p->drain = true;
+			break;
+		case OPT_GRACE:
+			p->grace_ms = duration(s, "grace", optarg);
+			break;
+		case OPT_REQUEUE:
+			o->requeue = true;
+			break;
+		case 'q':
+			p->path = optarg;
+			break;
+		case 'h':
+			stage_help(usage);
+		case 'V':
+			stage_version(s);
+		default:
+			stage_usage(s, usage);
+		}
+	}
+	p->argv = argv + optind;
+	if (o->dead ? o->requeue || *p->argv : !o->requeue && !*p->argv)
+		stage_usage(s, usage);
+	if (!p->path)
+		stage_die(s, EX_SETUP, "no event queue: give one with -q");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct stage s;
+	struct pull p = { .stage = &s, .barrier_ms = 5 * 60 * 1000,
+		.grace_ms = 30 * 1000 };
+	struct options o = { .dead = false };
+	struct error e;
+	int r;
+
+	stage_init(&s, "ev-pull", STAGE_CALL_MAX_LINE);
+	read_options(&p, &o, argc, argv);
+	r = events_open(&p.events, p.path, &e);
+	if (r < 0)
+		stage_die(&s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
+	if (o.dead)
+		list_dead(&s, p.events);
+	else if (o.requeue)
+		requeue(&s, p.events, p.argv);
+	else
+		pull(&p);
+	events_close(p.events);
+	return stage_close(&s);
+}

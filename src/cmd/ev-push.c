@@ -1,0 +1,211 @@
+/*
+ * ev-push: puts events on disk, in the event queue, and exits 0 when all are.
+ */
+#include <poll.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "cmd/option.h"
+#include "cmd/source.h"
+#include "event/event.h"
+#include "json/write.h"
+#include "store/events.h"
+
+enum {
+	/* In one transaction: as much as is there to read, up to that. */
+	BATCH_EVENTS = 4096,
+	BATCH_BYTES = 4 << 20,
+};
+
+static const char usage[] =
+    "usage: ev-push [-hVv] [--max-line BYTES] -q EVENTS [-r FILE] [FILE ...]\n";
+
+static const struct option options[] = {
+	{ "events", required_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "rejects", required_argument, NULL, 'r' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ 0 },
+};
+
+/* Where an event's text and own id lie among the batch's bytes. */
+struct place {
+	size_t text, text_len, id, id_len;
+};
+
+struct push {
+	struct events *events;
+	const char *path;
+	struct event event;
+	struct fault fault;
+	struct uuid_source ids;
+	struct buf bytes;      /* of the batch */
+	struct place *places;
+	struct events_item *items;
+	size_t n;
+	uint64_t n_stored, n_repeats; /* repeats are stored, too */
+};
+
+/* Commit the batch. Dies with 3, and says how many events are on disk. */
+static void
+store(struct push *p, struct stage *s)
+{
+	size_t i, n_repeats;
+	struct error e;
+
+	if (p->n == 0)
+		return;
+	for (i = 0; i < p->n; i++) {
+		const struct place *at = &p->places[i];
+
+		p->items[i].text = (struct span){ p->bytes.p + at->text,
+			at->text_len };
+		p->items[i].id = (struct span){ p->bytes.p + at->id,
+			at->id_len };
+	}
+	if (events_push(p->events, p->items, p->n, clock_wall_ms(),
+	    &n_repeats, &e) < 0) {
+		s->diag.line = 0;
+		stage_die(s, EX_SYSTEM, "%s\n%llu events are on disk, those "
+		    "that came first; the others are not", e.text,
+		    (unsigned long long)p->n_stored);
+	}
+	p->n_stored += p->n;
+	p->n_repeats += n_repeats;
+	p->n = p->bytes.len = 0;
+}
+
+/* Its bytes, with an id as first member where there is none. */
+static void
+put_text(struct push *p, struct stage *s)
+{
+	struct span text = p->event.text;
+	size_t head = json_at(&p->event.json, 0)->pos + 1;
+	char id[UUID_BYTES];
+
+	if (p->event.id) {
+		buf_span(&p->bytes, text);
+		return;
+	}
+	if (uuid7(&p->ids, clock_wall_ms(), id) < 0)
+		stage_die(s, EX_SYSTEM, "no random bits for an id");
+	buf_add(&p->bytes, text.p, head);
+	buf_puts(&p->bytes, "\"id\":\"");
+	buf_add(&p->bytes, id, sizeof(id));
+	buf_puts(&p->bytes, "\",");
+	buf_add(&p->bytes, text.p + head, text.len - head);
+}
+
+static void
+take_line(struct push *p, struct stage *s)
+{
+	struct place *at = &p->places[p->n];
+
+	if (event_read(&p->event, s->input, &p->fault) < 0) {
+		stage_reject(s, p->fault.reason, buf_bytes(&p->fault.error),
+		    buf_bytes(&p->fault.detail));
+		return;
+	}
+	at->text = p->bytes.len;
+	put_text(p, s);
+	at->text_len = p->bytes.len - at->text;
+	at->id = p->bytes.len;
+	buf_span(&p->bytes, p->event.id_text);
+	at->id_len = p->bytes.len - at->id;
+	if (++p->n == BATCH_EVENTS || p->bytes.len >= BATCH_BYTES)
+		store(p, s);
+}
+
+/* A pipe holds little: look whether there is more before the disk is asked. */
+static void
+fill(struct push *p, struct stage *s, struct source *in)
+{
+	struct pollfd fd = { source_fd(in), POLLIN, 0 };
+
+	if (p->n && poll(&fd, 1, 0) == 0)
+		store(p, s);
+	(void)poll(&fd, 1, -1);
+	source_fill(in, s);
+}
+
+static void
+run(struct push *p, struct stage *s, char **operands)
+{
+	enum source_status status;
+	struct source in;
+	struct error e;
+
+	source_open(&in, operands);
+	while ((status = source_take(&in, s)) != SOURCE_END)
+		if (status == SOURCE_LINE)
+			take_line(p, s);
+		else
+			fill(p, s, &in);
+	store(p, s);
+	source_close(&in);
+	s->diag.line = 0;
+	s->diag.file = NULL;
+	if (reject_sync(&s->reject, &e) < 0) {
+		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
+		stage_worsen(s, EX_SYSTEM);
+	}
+	if (s->code != EX_ALL_WELL || s->diag.verbose)
+		diag_print(&s->diag, s->code ? DIAG_WARNING : DIAG_INFO,
+		    "%llu events are on disk, %llu of them from an earlier "
+		    "push", (unsigned long long)p->n_stored,
+		    (unsigned long long)p->n_repeats);
+}
+
+static void
+read_options(struct stage *s, struct push *p, int argc, char **argv)
+{
+	int c;
+
+	while ((c = option_next(s, argc, argv, "hq:r:Vv", options)) != -1) {
+		if (stage_option(s, c, optarg))
+			continue;
+		switch (c) {
+		case 'q':
+			p->path = optarg;
+			break;
+		case 'h':
+			stage_help(usage);
+		case 'V':
+			stage_version(s);
+		default:
+			stage_usage(s, usage);
+		}
+	}
+	if (!p->path)
+		stage_die(s, EX_SETUP, "no event queue: give one with -q");
+}
+
+int
+main(int argc, char **argv)
+{
+	struct push p = { .n = 0 };
+	struct stage s;
+	struct error e;
+	int r;
+
+	stage_init(&s, "ev-push", STAGE_EVENT_MAX_LINE);
+	read_options(&s, &p, argc, argv);
+	stage_open(&s);
+	r = events_open(&p.events, p.path, &e);
+	if (r < 0)
+		stage_die(&s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
+	event_init(&p.event);
+	p.places = alloc_zero(BATCH_EVENTS, sizeof(*p.places));
+	p.items = alloc_zero(BATCH_EVENTS, sizeof(*p.items));
+	run(&p, &s, argv + optind);
+	events_close(p.events);
+	event_clear(&p.event);
+	fault_clear(&p.fault);
+	buf_clear(&p.bytes);
+	free(p.places);
+	free(p.items);
+	return stage_close(&s);
+}
