@@ -153,6 +153,7 @@ full_disk() {
 # traced PROGRAM…: fsync stands before the write of the barrier that follows
 # the reject, and nowhere else.
 traced() {
+	rm -f "$IN.out"
 	strace -f -s 200 -o "$IN.trace" -e trace=fsync,write "$@" -r "$REJECTS" \
 		<"$IN.fifo" >"$IN.out" 2>"$IN.err" &
 	{

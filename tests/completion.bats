@@ -32,6 +32,7 @@ coded() { # PROGRAM
 						[[ $letters != *"$value:"* ]] &&
 						[ "$takes" = no ]; } ||
 					echo "-$value is not in '$letters'"
+				[ "$takes" = no ] || letters=${letters/$value:/}
 				letters=${letters/$value/}
 				value=" -$value"
 			else
