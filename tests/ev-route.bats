@@ -131,6 +131,8 @@ called() {
 	["w11",{},"a\nb"]
 	END
 	same want got
+	test "$(jq -c 'select(.own_headers) | [.webhook, .own_headers]' "$OUT" | xargs)" = \
+		'[w5,[X-N,B]] [w6,[X-N]]'
 	test "$(jq -c '[.id != null, .event, .name] | unique' "$OUT" | sort -u)" = '[true,"e","note"]'
 }
 
@@ -144,7 +146,9 @@ called() {
 		'{"transform":"{headers:{\"Content-Length\":\"1\"},body:1}"}' \
 		'{"transform":"{headers:{\"Webhook-Id\":\"1\"},body:1}"}' \
 		'{"transform":"{headers:{\"x-a\":\"1\"},body:1}","headers":{"X-A":"2"}}' \
-		'{"filter":"halt"}' '{"filter":"$webhooks"}' '{}'
+		'{"filter":"halt"}' '{"filter":"$webhooks"}' '{}' \
+		'{"transform":"{headers:{\"content-type\":\"text/plain\"},body:1}"}' \
+		'{"transform":"{headers:([range(33)|{key:\"a\\(.)\",value:\"b\"}]|from_entries),body:1}"}'
 	echo '{"name":"note","id":"e","payload":{"s":"private secret"}}' >in
 	route in
 	want_code 1
@@ -166,6 +170,8 @@ called() {
 	w14	invalid-transform
 	w15	filter-failed
 	w16	invalid-filter
+	w18	invalid-transform
+	w19	invalid-transform
 	END
 	same want got
 	run ! grep -q private "$ERR"
@@ -305,6 +311,31 @@ called() {
 	echo true >want
 	same want got
 	run ! test -s err
+}
+
+@test "a transform's headers are sent, and what the registry has by then wins" {
+	start_sink
+	hooks '{"headers":{"A":"1"},"transform":"{headers:{\"X-N\":(.payload|tostring),B:\"\u00e9\"},body:.payload}"}'
+	jq --arg url "http://127.0.0.1:$SINK_PORT/" 'map(.url = $url)' w.json >new && mv new w.json
+	echo '{"name":"note","id":"1","payload":7}' >in
+	route in
+	want_code 0
+	cp "$OUT" call
+	ev-deliver -w w.json --allow-net 127.0.0.0/8 call >results 2>err
+	jq 'map(.headers = {"b": "own", "C": "2"})' w.json >new && mv new w.json
+	ev-deliver -w w.json --allow-net 127.0.0.0/8 call >results 2>err
+	wait_until test "$(wc -l <"$SINK_LOG")" -eq 2
+	jq -c '[.headers | map({(.[0] | ascii_downcase): .[1]}) | add |
+		.["x-n"], .a, .b, .c]' "$SINK_LOG" >got
+	printf '%s\n' '["7","1","é",null]' '["7",null,"own","2"]' >want
+	same want got
+	# Not what the signature says, nor what the call does not have.
+	for own in '"X"' '["webhook-id"]' '["nope"]' '[1]' "$(jq -nc '[range(33)|tostring]')"; do
+		jq -c --argjson own "$own" '.own_headers = $own | .headers["webhook-id"] = "x"' call >forged
+		run_prog ev-deliver -w w.json forged
+		want_code 1
+		grep -q 'invalid-call: /own_headers: ' "$ERR"
+	done
 }
 
 @test "hook-admin takes programs that compile, shows them, and check names the rest" {

@@ -55,10 +55,11 @@ put_command(struct dry *dry, struct call *c, const struct target *t)
 	const struct sender_options *o = &dry->deliver->sender.options;
 	struct stage *s = &dry->deliver->stage;
 	struct http_request req = { .target = t->http, .body = c->body,
-		.own_fields = { c->traceparent }, .id = call_wire_id(c),
+		.id = call_wire_id(c),
 		.total_ms = t->timeout_ms ? t->timeout_ms : o->total_ms };
 	struct error e;
 
+	call_own_fields(c, t->http, req.own_fields);
 	req.connect_ms = o->connect_ms < req.total_ms ? o->connect_ms :
 	    req.total_ms;
 	if (command_put(&s->out.buf, &req, is_secret, dry, clock_wall_ms(),

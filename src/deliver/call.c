@@ -18,7 +18,8 @@ static const char INVALID_CALL[] = "invalid-call";
 
 /* Nodes of a call's members; 0: absent or null. */
 struct members {
-	uint32_t url, headers, body, id, event, name, webhook, traceparent, key;
+	uint32_t url, headers, own_headers, body, id, event, name, webhook,
+	    traceparent, key;
 };
 
 void
@@ -114,6 +115,24 @@ check_headers(const struct json *j, uint32_t headers, struct error *e)
 }
 
 static int
+check_own_headers(const struct json *j, uint32_t own, struct error *e)
+{
+	uint32_t k;
+
+	if (!own)
+		return 0;
+	if (json_kind(j, own) != JSON_ARRAY ||
+	    json_at(j, own)->n >= HTTP_MAX_OWN_FIELDS)
+		return error_set(e, "/own_headers: not a list of at most %d "
+		    "names", HTTP_MAX_OWN_FIELDS - 1);
+	for (k = own + 1; k < json_next(j, own); k = json_next(j, k))
+		if (json_kind(j, k) != JSON_STRING)
+			return error_set(e, "/own_headers: holds %s, not a "
+			    "name", json_kind_name(json_kind(j, k)));
+	return 0;
+}
+
+static int
 find_members(const struct json *j, struct members *m, struct error *e)
 {
 	const struct {
@@ -140,6 +159,9 @@ find_members(const struct json *j, struct members *m, struct error *e)
 		return -1;
 	m->headers = member(j, "headers");
 	m->body = member(j, "body");
+	m->own_headers = member(j, "own_headers");
+	if (check_own_headers(j, m->own_headers, e) < 0)
+		return -1;
 	return check_headers(j, m->headers, e);
 }
 
@@ -181,6 +203,50 @@ take_traceparent(struct call_reader *r, struct call *c, uint32_t i,
 	return 0;
 }
 
+/* One of own_headers, of which headers has the value. */
+static int
+put_field(struct call_reader *r, uint32_t headers, uint32_t name,
+    struct buf *lines, struct error *e)
+{
+	static const struct span ours = { "webhook-", 8 };
+	struct buf value = { 0 };
+	struct span n = json_string(&r->json, name, &r->scratch);
+	uint32_t i = json_get(&r->json, headers, n);
+	int rc = -1;
+
+	if (!i)
+		error_set(e, "/own_headers: a name that /headers lacks");
+	else if (n.len >= ours.len && strncasecmp(n.p, ours.p, ours.len) == 0)
+		error_set(e, "/own_headers: webhook-... is the signature's");
+	else
+		rc = field_check(n, json_string(&r->json, i, &value), e);
+	if (rc == 0) {
+		field_put(lines, n, json_string(&r->json, i, &value));
+		buf_putc(lines, '\0');
+	}
+	buf_clear(&value);
+	return rc;
+}
+
+static int
+take_fields(struct call_reader *r, struct call *c, const struct members *m,
+    struct error *e)
+{
+	struct buf lines = { 0 };
+	uint32_t own = m->own_headers, k;
+	int rc = 0;
+
+	if (!own)
+		return 0;
+	for (k = own + 1; rc == 0 && k < json_next(&r->json, own);
+	    k = json_next(&r->json, k))
+		rc = put_field(r, m->headers, k, &lines, e);
+	if (rc == 0 && lines.len)
+		c->fields = alloc_copy(lines.p, lines.len);
+	buf_clear(&lines);
+	return rc;
+}
+
 /* A webhook's id; only an escaped one needs bytes of its own. */
 static int
 take_webhook(struct call_reader *r, struct call *c, uint32_t i,
@@ -216,7 +282,8 @@ fill(struct call_reader *r, struct call *c, const struct members *m,
 	if (take_traceparent(r, c, m->traceparent, e) < 0)
 		return -1;
 	if (m->webhook)
-		return take_webhook(r, c, m->webhook, e);
+		return take_fields(r, c, m, e) < 0 ? -1 :
+		    take_webhook(r, c, m->webhook, e);
 	c->target = target_of_call(&r->targets, j, m->url, m->headers, e);
 	return c->target ? 0 : -1;
 }
@@ -245,6 +312,32 @@ call_read(struct call_reader *r, struct span line, const char **reason,
 	return c;
 }
 
+static bool
+has_name(const struct http_target *t, const char *line)
+{
+	size_t len = strcspn(line, ":") + 1, i;
+	const char *field;
+
+	for (i = 0; (field = http_target_field(t, i)) != NULL; i++)
+		if (strncasecmp(field, line, len) == 0)
+			return true;
+	return false;
+}
+
+void
+call_own_fields(const struct call *c, const struct http_target *t,
+    const char *fields[HTTP_MAX_OWN_FIELDS])
+{
+	const char *line = c->fields ? c->fields : "";
+	size_t n = 0;
+
+	if (c->traceparent)
+		fields[n++] = c->traceparent;
+	for (; *line; line += strlen(line) + 1)
+		if (!has_name(t, line))
+			fields[n++] = line;
+}
+
 void
 call_free(struct call *c)
 {
@@ -253,6 +346,7 @@ call_free(struct call *c)
 	target_release(c->target);
 	free(c->own_id);
 	free(c->traceparent);
+	free(c->fields);
 	free(c->made_id);
 	free(c);
 }

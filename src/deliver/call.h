@@ -39,6 +39,8 @@ struct call {
 	struct span webhook_id; /* decoded; empty: goes to its own url */
 	char *own_id;           /* what it points to if that was escaped */
 	char *traceparent;      /* the field as sent; NULL: none */
+	char *fields;           /* a webhook's: of this call alone, as sent,
+	                         * each with a NUL; an empty one ends */
 	char *made_id;          /* stands in for id where it is signed */
 	char bytes[];
 };
@@ -60,6 +62,13 @@ void call_reader_clear(struct call_reader *); /* after all calls are freed */
 struct call *call_read(struct call_reader *, struct span line,
     const char **reason, struct error *);
 void call_free(struct call *);
+
+/*
+ * The fields of the call alone: what a webhook has in its target wins, as the
+ * registry says now.
+ */
+void call_own_fields(const struct call *, const struct http_target *,
+    const char *fields[HTTP_MAX_OWN_FIELDS]);
 
 /*
  * What stands for the call on the wire, the same at each attempt: its id, as

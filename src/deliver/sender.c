@@ -400,7 +400,7 @@ begin(struct sender *s, struct call *c, struct error *e)
 	if (c->lane->webhook)
 		c->target = target_share(c->lane->target);
 	req.target = c->target->http;
-	req.own_fields[0] = c->traceparent;
+	call_own_fields(c, req.target, req.own_fields);
 	req.id = call_wire_id(c);
 	req.total_ms = c->target->timeout_ms ? c->target->timeout_ms :
 	    o->total_ms;

@@ -675,15 +675,19 @@ route_webhook(const struct route *r, uint32_t match)
 	return target_at(r, match)->webhook;
 }
 
-/* The head with headers, a JSON object's text, behind those that it has. */
+/*
+ * The head with more headers behind those that it has; their names are given,
+ * too: ev-deliver takes the others from the registry.
+ */
 static void
-put_head(const struct target *t, struct span headers, struct buf *b)
+put_head(const struct target *t, struct span headers, struct span names,
+    struct buf *b)
 {
 	static const char behind[] = "},\"webhook\":\"\"";
 	struct span head = call_head_of(t);
 	size_t at = head.len - (sizeof(behind) - 1) - t->id_bytes;
 
-	if (headers.len <= 2) {
+	if (names.len == 0) {
 		buf_span(b, head);
 		return;
 	}
@@ -692,6 +696,8 @@ put_head(const struct target *t, struct span headers, struct buf *b)
 		buf_putc(b, ',');
 	buf_add(b, headers.p + 1, headers.len - 2);
 	buf_add(b, head.p + at, head.len - at);
+	buf_puts(b, ",\"own_headers\":");
+	buf_span(b, names);
 }
 
 static void
@@ -745,7 +751,7 @@ route_put_call(struct route *r, uint32_t match, const struct event *ev,
 	bool own_body = v && v->kind == RULING_BODY;
 
 	if (own_body)
-		put_head(t, v->headers, b);
+		put_head(t, v->headers, v->names, b);
 	else
 		buf_span(b, head);
 	if (ev->id_text.len)

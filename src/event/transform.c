@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "event/jq.h"
 #include "json/siphash.h"
+#include "json/write.h"
 #include "net/field.h"
 
 /* Distinct texts, numbered. Room for all is made at the start. */
@@ -45,7 +46,7 @@ struct transforms {
 	struct program *compiled; /* as programs */
 	struct event event;
 	struct fault fault;
-	struct buf outputs, message, value;
+	struct buf outputs, message, value, names;
 	/* Both: */
 	struct json output;
 	struct buf name;
@@ -243,10 +244,28 @@ invalid(struct transforms *t, const char *why)
 	    "%s", why);
 }
 
+/* Of the signature, or one that every request has of its webhook or event. */
+static bool
+is_taken(struct span name)
+{
+	static const char *const taken[] = { "Content-Type", "User-Agent",
+		"traceparent" };
+	static const struct span ours = { "webhook-", 8 };
+	size_t i;
+
+	if (name.len >= ours.len && strncasecmp(name.p, ours.p, ours.len) == 0)
+		return true;
+	for (i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (name.len == strlen(taken[i]) &&
+		    strncasecmp(name.p, taken[i], name.len) == 0)
+			return true;
+	return false;
+}
+
+/* Check one, and note its name. */
 static int
 check_header(struct transforms *t, uint32_t name)
 {
-	static const struct span ours = { "webhook-", 8 };
 	struct span n = json_string(&t->output, name, &t->name), v;
 	struct error e;
 
@@ -255,11 +274,14 @@ check_header(struct transforms *t, uint32_t name)
 	v = json_string(&t->output, name + 1, &t->value);
 	if (v.len == 0)
 		return invalid(t, "an empty header");
-	if (n.len >= ours.len && strncasecmp(n.p, ours.p, ours.len) == 0)
-		return invalid(t, "a header 'webhook-...', which belongs to "
-		    "the signature");
-	if (field_check(n, v, &e) == 0)
+	if (is_taken(n))
+		return invalid(t, "one of the headers webhook-..., "
+		    "traceparent, Content-Type and User-Agent");
+	if (field_check(n, v, &e) == 0) {
+		buf_putc(&t->names, t->names.len ? ',' : '[');
+		json_put_string(&t->names, n);
 		return 0;
+	}
 	/* Not the name: a program may make it of the payload. */
 	invalid(t, "a header that can't be sent");
 	buf_puts(&t->fault.detail, e.text);
@@ -273,10 +295,14 @@ check_headers(struct transforms *t, uint32_t headers)
 
 	if (json_kind(&t->output, headers) != JSON_OBJECT)
 		return invalid(t, "headers that are no object");
+	if (json_at(&t->output, headers)->n > TRANSFORM_MAX_HEADERS)
+		return invalid(t, "more than 32 headers");
 	for (k = headers + 1; k < json_next(&t->output, headers);
 	    k = json_next(&t->output, k + 1))
 		if (check_header(t, k) < 0)
 			return -1;
+	if (t->names.len)
+		buf_putc(&t->names, ']');
 	return 0;
 }
 
@@ -299,6 +325,7 @@ transform(struct transforms *t, uint32_t number, struct span *headers,
 	const char *nl;
 
 	*headers = SPAN("");
+	t->names.len = 0;
 	if (run(t, number, false, 2) < 0)
 		return -1;
 	if (t->outputs.len == 0)
@@ -338,6 +365,7 @@ judge(struct transforms *t, const struct task *task, struct buf *to)
 		buf_putc(to, '0' + (r ? RULING_BODY : RULING_NO_OUTPUT));
 		if (r) {
 			part_put(to, headers);
+			part_put(to, buf_bytes(&t->names));
 			part_put(to, body);
 		}
 	}
@@ -387,6 +415,7 @@ take_answer(struct opinion *o, struct span text)
 		o->ruling.output = part_take(&text);
 	} else if (o->ruling.kind == RULING_BODY) {
 		o->ruling.headers = part_take(&text);
+		o->ruling.names = part_take(&text);
 		o->ruling.body = part_take(&text);
 	} else if (o->ruling.kind == RULING_FAILED) {
 		o->ruling.reason = part_take(&text).p;

@@ -14,6 +14,8 @@
 #include "event/webhook.h"
 #include "event/worker.h"
 
+enum { TRANSFORM_MAX_HEADERS = 32 };
+
 struct transforms;
 
 /*
@@ -46,7 +48,8 @@ enum ruling_kind {
 
 struct ruling {
 	enum ruling_kind kind;
-	struct span output, headers, body; /* JSON texts; empty: none */
+	/* JSON texts; empty: none. names: of the headers, an array. */
+	struct span output, headers, names, body;
 	const char *reason; /* failed: as a struct fault's */
 	struct span error, detail;
 };

@@ -19,7 +19,7 @@ enum {
 	HTTP_MAX_BODY_BYTES = 64 * 1024,   /* read of an answer, then closed */
 	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
 	HTTP_BODY_MS = 1000, /* that a body may take after its head */
-	HTTP_MAX_OWN_FIELDS = 1,           /* of one request: see own_fields */
+	HTTP_MAX_OWN_FIELDS = 1 + 32,      /* of one request: see own_fields */
 };
 
 /* Why an exchange gave no usable answer (reason codes of DESIGN.md 2). */
