@@ -125,8 +125,9 @@ bash_offers() {
 	for p in "${PROGRAMS[@]}"; do
 		paged "$p" | sed 's/ =$//' | tr ' ' '\n' | LC_ALL=C sort >want
 		[ "$p" != hook-admin ] || {
-			# Whatever the command: each has its options.
-			grep '^option|hook-admin|\*|' "$TABLE" | cut -d'|' -f4,5 |
+			# Before a command, which has its own.
+			grep -E '^option\|hook-admin\|(\*|[a-z,]*\|-.)\|' "$TABLE" |
+				cut -d'|' -f4,5 |
 				tr '|' '\n' | grep . | LC_ALL=C sort >want
 		}
 		completes "$p -" | LC_ALL=C sort >got
@@ -148,6 +149,12 @@ bash_offers() {
 	# Bash's own word begins behind the colon.
 	bash_offers 'hook-admin add --subscribe=service:s' subscribed
 	bash_offers 'hook-admin list '
+	bash_offers 'hook-admin list -q'
+	bash_offers 'hook-admin enable --q' --queue
+	bash_offers 'hook-admin secret r' rotate revoke remove-header \
+		remove-certificate
+	bash_offers 'hook-admin secret rotate ' wh1 wh2 wh3
+	bash_offers 'hook-admin secret --ed' --ed25519
 	mkdir folder
 	echo '[{"id":"other","url":"http://a/","subscriptions":[]}]' >file.json
 	bash_offers 'hook-admin -w f' file.json folder
@@ -173,8 +180,8 @@ zsh_gives() { # LINE [ACTION]
 	zsh -f -c '
 		compdef() { }
 		_arguments() {
-			if [[ -n $action ]]; then
-				$action
+			if [[ -n $chosen ]]; then
+				$chosen
 				return 0
 			fi
 			print -rl -- "${@:#(-s|-S|:)}"
@@ -187,7 +194,7 @@ zsh_gives() { # LINE [ACTION]
 		_call_program() { shift; eval "$@" }
 		compset() { }
 		compadd() { print -rl -- "${(@P)argv[-1]}" }
-		words=(${(z)2} "") action=$3
+		words=(${(z)2} "") chosen=$3
 		service=$words[1] CURRENT=$#words
 		source $1
 	' - "$MADE/evpipe.zsh" "$1" "${2:-}" </dev/null
@@ -213,6 +220,10 @@ zsh_gives() { # LINE [ACTION]
 	zsh_gives 'hook-admin list' >given
 	grep -q '^--json\[' given
 	if grep -q '^\*--url' given; then false; fi
+	zsh_gives 'hook-admin secret' >given
+	grep -qx '2: :->action' given
+	zsh_gives 'hook-admin secret rotate' >given
+	grep -qx '\*:webhook:_evpipe_webhooks' given
 	zsh_gives 'hook-admin show' >given
 	grep -qx '\*:webhook:_evpipe_webhooks' given
 	zsh_gives 'hook-admin -w w.json show' _evpipe_webhooks >given

@@ -75,14 +75,15 @@ _evpipe_offer_kind() { # PROGRAM KIND
 }
 
 # The options that the command takes, and in its place the commands.
-_evpipe_offer_words() { # PROGRAM COMMAND
-	local row type first second third
+_evpipe_offer_words() { # PROGRAM COMMAND ACTION
+	local row type first second third fourth
 	for row in "${rows[@]}"; do
-		IFS='|' read -r type _ first second third _ <<<"$row"
+		IFS='|' read -r type _ first second third fourth _ <<<"$row"
 		case $type in
 		option)
-			if [[ $cur == -* && (
-				$first == '*' || $first == *",$2,"*) ]]; then
+			# Before the command, those that can stand there.
+			if [[ $cur == -* && ($first == '*' ||
+				$first == *",$2,"* || (-z $2 && -n $second)) ]]; then
 				_evpipe_offer "$third"
 				[[ -z $second ]] || _evpipe_offer "$second"
 			fi
@@ -94,6 +95,13 @@ _evpipe_offer_words() { # PROGRAM COMMAND
 				_evpipe_offer_kind "$1" "$second"
 			fi
 			;;
+		action)
+			if [[ $2 == "$first" && $cur != -* ]]; then
+				[[ -n $3 ]] || _evpipe_offer "$second"
+				[[ $3 != "$second" ]] ||
+					_evpipe_offer_kind "$1" "$third"
+			fi
+			;;
 		operand)
 			[[ $cur == -?* ]] || _evpipe_offer_kind "$1" "$first"
 			;;
@@ -102,7 +110,8 @@ _evpipe_offer_words() { # PROGRAM COMMAND
 }
 
 _evpipe() { # PROGRAM, and what bash gives besides
-	local line=${COMP_LINE:0:COMP_POINT} cur='' command='' wants='' word last=''
+	local line=${COMP_LINE:0:COMP_POINT} cur='' command='' action='' wants='' word
+	local last=''
 	local i prefix
 	local -a rows words config
 	COMPREPLY=()
@@ -124,6 +133,8 @@ _evpipe() { # PROGRAM, and what bash gives besides
 			_evpipe_argument "$word"
 		elif [[ -z $command ]]; then
 			command=$word
+		elif [[ -z $action ]]; then
+			action=$word
 		fi
 	done
 	if [[ -z $wants && $cur == --*=* ]]; then
@@ -133,7 +144,7 @@ _evpipe() { # PROGRAM, and what bash gives besides
 	if [[ -n $wants ]]; then
 		_evpipe_offer_kind "$1" "$wants"
 	else
-		_evpipe_offer_words "$1" "$command"
+		_evpipe_offer_words "$1" "$command" "$action"
 	fi
 	# Bash takes what is behind the last colon for the word.
 	if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then

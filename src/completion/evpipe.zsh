@@ -35,8 +35,8 @@ _evpipe_action() { # KIND
 
 _evpipe() {
 	local row type program first short long argument text REPLY
-	local command= wants= word last=
-	local -a rows specs commands config
+	local command= action= wants= word last=
+	local -a rows specs commands actions config
 	local operand=
 
 	while IFS= read -r row; do
@@ -62,6 +62,8 @@ END
 			done
 		elif [[ -z $command ]]; then
 			command=$word
+		elif [[ -z $action ]]; then
+			action=$word
 		fi
 	done
 	for row in $rows; do
@@ -69,7 +71,8 @@ END
 			<<<"$row"
 		case $type in
 		(option)
-			[[ $first == '*' || $first == *,$command,* ]] || continue
+			[[ $first == '*' || $first == *,$command,* ||
+				( -z $command && -n $short ) ]] || continue
 			text=${${${text//\[/\\[}//\]/\\]}//:/\\:}
 			_evpipe_action "$argument"
 			if [[ -z $REPLY ]]; then
@@ -85,6 +88,12 @@ END
 			commands+=("$first:$long")
 			[[ $first == $command ]] && operand=$short
 			;;
+		(action)
+			# Here they are command, name, operand and text.
+			[[ $first == $command ]] || continue
+			actions+=("$short:$argument")
+			[[ $short == $action ]] && operand=$long
+			;;
 		(operand)
 			operand=$first
 			;;
@@ -93,6 +102,9 @@ END
 	if (( $#commands )); then
 		specs+=('1: :->command')
 	fi
+	if (( $#actions )); then
+		specs+=('2: :->action')
+	fi
 	_evpipe_action "$operand"
 	[[ -z $REPLY ]] || specs+=("*$REPLY")
 	local context state state_descr line
@@ -100,6 +112,8 @@ END
 	_arguments -s -S : $specs && return 0
 	if [[ $state == command ]]; then
 		_describe command commands
+	elif [[ $state == action ]]; then
+		_describe action actions
 	fi
 }
 

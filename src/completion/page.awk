@@ -4,15 +4,17 @@
 #
 #	option|PROGRAM|COMMANDS|-l|--long|ARGUMENT|text
 #	command|PROGRAM|NAME|OPERAND|text
+#	action|PROGRAM|COMMAND|NAME|OPERAND|text
 #	operand|PROGRAM|OPERAND
 #
 # COMMANDS: those that take the option, between commas; "*": whatever the
-# command, or before it. ARGUMENT and OPERAND: what to offer: file, dir, event,
+# command. An action is what a command does, its first operand. ARGUMENT and OPERAND: what to offer: file, dir, event,
 # webhook, program, words separated by blanks; "-": nothing is known of it;
 # empty: there is none. The text is the first clause of the description.
 #
 # What the pages have to keep to: an option is an ".It Fl" anywhere, a command
-# an ".It Cm" of the list behind "The commands are:", and the SYNOPSIS says which
+# an ".It Cm" of the list behind "The commands are:", an action an ".It Ic" of the
+# list behind "The actions of .Cm COMMAND are:", and the SYNOPSIS says which
 # options a command takes (MEMBER: those of the list whose introduction says so).
 
 # What is offered for an argument of this name.
@@ -103,7 +105,9 @@ function end_item(   clause, i) {
 		clause = substr(clause, 1, RSTART - 1)
 	gsub(/[|\\]/, "", clause)
 	for (i = 1; i <= n_items; i++)
-		if (item_is_command)
+		if (item_is_action)
+			action_text[item[i]] = clause
+		else if (item_is_command)
 			command_text[item[i]] = clause
 		else {
 			option_text[item[i]] = clause
@@ -121,7 +125,7 @@ function begin_item() {
 # ".It Fl c , -catalog Ar DIR", ".It Fl -retry Cm failures | network"
 function begin_option(   i, n, state, label) {
 	begin_item()
-	item_is_command = 0
+	item_is_command = item_is_action = 0
 	n = ++n_options
 	item[++n_items] = n
 	short[n] = long[n] = ""
@@ -148,11 +152,24 @@ function begin_option(   i, n, state, label) {
 function begin_command(   i) {
 	begin_item()
 	item_is_command = 1
+	item_is_action = 0
 	for (i = 3; i <= NF && $i !~ /^(Ar|Fl|Op)$/; i++)
 		if ($i != ",") {
 			item[++n_items] = $i
 			command[++n_commands] = $i
 		}
+}
+
+# ".It Ic generate Ar ID"
+function begin_action(   i) {
+	begin_item()
+	item_is_action = 1
+	item[++n_items] = ++n_actions
+	action[n_actions] = $3
+	action_of[n_actions] = in_actions
+	for (i = 4; i < NF && $i !~ /^[A-Z]+$/; i++)
+		;
+	action_operand[n_actions] = $i ~ /^[A-Z]+$/ ? kind($i, "") : ""
 }
 
 # A line of the SYNOPSIS: gather what each form of use names.
@@ -221,7 +238,7 @@ function operand_of(name,   f, found) {
 }
 
 function commands_of(n,   j, list) {
-	if (n_commands == 0 || short[n] != "")
+	if (n_commands == 0)
 		return "*"
 	for (j = 1; j <= n_commands; j++)
 		if (takes(command[j], n))
@@ -237,6 +254,9 @@ function end_page(   n, j, f, found) {
 	for (j = 1; j <= n_commands; j++)
 		print "command|" program "|" command[j] "|" \
 		    operand_of(command[j]) "|" command_text[command[j]]
+	for (j = 1; j <= n_actions; j++)
+		print "action|" program "|" action_of[j] "|" action[j] "|" \
+		    action_operand[j] "|" action_text[j]
 	if (n_commands == 0)
 		for (f = 1; f <= n_forms; f++)
 			if (form_operand[f] != "")
@@ -248,8 +268,8 @@ function end_page(   n, j, f, found) {
 FNR == 1 {
 	if (NR > 1)
 		end_page()
-	n_options = n_commands = n_forms = n_items = 0
-	in_members = in_commands = in_synopsis = 0
+	n_options = n_commands = n_actions = n_forms = n_items = 0
+	in_members = in_commands = in_actions = in_synopsis = 0
 	split("", form_words)
 	split("", form_flags)
 	split("", form_members)
@@ -268,11 +288,17 @@ FNR == 1 {
 in_synopsis { synopsis_line(); next }
 /^The commands are:/ { in_commands = 1 }
 /^The options are:/ { in_members = 0 }
+/^The actions of$/ { getline; in_actions = $2; next }
 $1 == ".Ar" && $2 == "MEMBER" { in_members = 1 }
 /^\.Bl/ { depth++ }
-/^\.El/ { end_item(); if (--depth == 0) in_commands = 0 }
+/^\.El/ {
+	end_item()
+	if (--depth == 0)
+		in_commands = in_actions = 0
+}
 /^\.It Fl/ { begin_option(); next }
 /^\.It Cm/ && in_commands && depth == 1 { begin_command(); next }
+/^\.It Ic/ && in_actions && depth == 1 { begin_action(); next }
 /^\.(It|Pp|Bl|Bd|Sh|Ss)/ { end_item(); next }
 n_items { say_line() }
 END { end_page() }
