@@ -544,7 +544,7 @@ sink_connected() {
 		run_prog ev-deliver $LOOPBACK "$o" /dev/null
 		want_code 2
 	done
-	run_prog ev-deliver $LOOPBACK /dev/null /nonexistent
+	run_prog ev-deliver $LOOPBACK /dev/null none/such
 	want_code 2
 	echo '[{}]' >w.json
 	run_prog ev-deliver $LOOPBACK -w w.json /dev/null
