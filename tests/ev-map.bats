@@ -232,6 +232,14 @@ run_away() {
 	test "$(wc -l <"$ERR")" -eq 1
 }
 
+@test "also where the death of a child is ignored" {
+	run_away 'def f: f; f'
+	run_prog env --ignore-signal=CHLD "$(command -v ev-map)" \
+		-c catalog -w webhooks.json -r rejects --timeout 50ms in
+	want_code 1
+	test "$(jq -r '[.line, .reason] | @tsv' rejects)" = "3	map-timeout"
+}
+
 @test "many runaways in a row: each is one reject, the rest is mapped" {
 	map_of 'if .payload % 10 == 3 then def f: f; f else {name:"out",payload:{of:.payload}} end'
 	for n in {1..40}; do

@@ -283,6 +283,8 @@ start(struct worker *w, struct error *e)
 	pid_t parent = getpid();
 	int fds[2];
 
+	/* Whoever started us may ignore it; then no status could be had. */
+	signal(SIGCHLD, SIG_DFL);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
 		return error_set(e, "cannot start a process for jq: %s",
 		    strerror(errno));

@@ -56,12 +56,17 @@ profiles 200000 5 > "$tmp/map5.ndjson"
 hooks 1000 > "$tmp/1k.json"
 hooks 100000 > "$tmp/100k.json"
 hooks 3 > "$tmp/3.json"
+# A thousand webhooks that share a filter: each event tries it once.
+filter='select(.payload.serviceId | endswith("7"))'
+jq --arg filter "$filter" 'map(.filter = $filter)' "$tmp/1k.json" > "$tmp/filter.json"
 
 for ((i = 0; i < rounds; i++)); do
 	seconds jq -c . "$tmp/jq.ndjson" >> "$tmp/t.jq"
 	seconds "$bin/ev-validate" "$tmp/route1k.ndjson" >> "$tmp/t.validate"
 	seconds "$bin/ev-route" -w "$tmp/1k.json" "$tmp/route1k.ndjson" >> "$tmp/t.route-1000-webhooks"
 	seconds "$bin/ev-route" -w "$tmp/100k.json" "$tmp/route100k.ndjson" >> "$tmp/t.route-100000-webhooks"
+	seconds jq -c "$filter" "$tmp/jq.ndjson" >> "$tmp/t.jq-filter"
+	seconds "$bin/ev-route" -w "$tmp/filter.json" "$tmp/jq.ndjson" >> "$tmp/t.route-filter"
 	seconds jq_map "$tmp/map.ndjson" >> "$tmp/t.jq-map"
 	seconds "$bin/ev-map" -w "$tmp/3.json" "$tmp/map.ndjson" >> "$tmp/t.map"
 	seconds jq_map "$tmp/map5.ndjson" >> "$tmp/t.jq-map-one-in-five"
@@ -72,6 +77,8 @@ row jq 200000 jq 200000
 row validate 1000000 jq 200000
 row route-1000-webhooks 1000000 jq 200000
 row route-100000-webhooks 1000000 route-1000-webhooks 1000000
+row jq-filter 200000 jq-filter 200000
+row route-filter 200000 jq-filter 200000
 row jq-map 100000 jq-map 100000
 row map 100000 jq-map 100000
 row jq-map-one-in-five 200000 jq-map-one-in-five 200000
