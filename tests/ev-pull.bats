@@ -478,6 +478,13 @@ gives() {
 	same "$IN.want" "$GOT"
 }
 
+@test "from ev-push to the receiver, whoever is killed: a small soak" {
+	[ -z "${EV_SAN:-}" ] || skip "make soak does more"
+	timeout 150 bash "$REPO/tests/soak/events.sh" 6000 10 >"$IN.said" \
+		3>&- 4>&- || { cat "$IN.said" >&2; false; }
+	tail -n 1 "$IN.said" | sed 's/^/# /' >&3
+}
+
 @test "wrong usage: code 2" {
 	run_prog ev-pull -q "$Q"
 	want_code 2
