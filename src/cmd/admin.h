@@ -18,8 +18,10 @@ enum admin_option {
 	ADMIN_RATE, ADMIN_ORDER, ADMIN_RETRY, ADMIN_FILTER, ADMIN_TRANSFORM,
 	ADMIN_CA, ADMIN_DISABLED, /* so far: members of a webhook */
 	ADMIN_REPLACE, ADMIN_ALL, ADMIN_ASYNCAPI, ADMIN_MARKDOWN, ADMIN_JSON,
-	ADMIN_ED25519,
-	ADMIN_OVERLAP, ADMIN_SECRETS, ADMIN_LAST = ADMIN_SECRETS,
+	ADMIN_ED25519, ADMIN_OVERLAP, ADMIN_SECRETS,
+	ADMIN_WEBHOOK, ADMIN_EVENT, ADMIN_NAME, ADMIN_OUTCOME, ADMIN_STATUS,
+	ADMIN_SINCE, ADMIN_UNTIL, ADMIN_LIMIT, ADMIN_DRY_RUN,
+	ADMIN_LAST = ADMIN_DRY_RUN,
 };
 
 #define ADMIN_BIT(option) ((uint64_t)1 << ((option) - OPT_OWN))
@@ -30,6 +32,12 @@ struct admin_change {
 	const char *text; /* its argument */
 };
 
+/* Which calls of a queue; NULL: any. */
+struct admin_filter {
+	const char *webhook, *event, *name, *outcome, *status, *since, *until,
+	    *limit;
+};
+
 struct admin {
 	struct stage stage;
 	const char *registry_path; /* -w, else $EV_WEBHOOKS */
@@ -37,6 +45,7 @@ struct admin {
 	const char *catalog_dir;   /* -c; NULL: the default */
 	const char *secrets_path;  /* NULL: beside the registry */
 	const char *overlap;       /* NULL: the default */
+	struct admin_filter filter;
 	uint64_t given;            /* ADMIN_BITs of the options */
 	struct admin_change *changes; /* in the order given */
 	size_t n_changes, cap_changes;
@@ -93,6 +102,13 @@ void admin_show(struct admin *);
 void admin_list(struct admin *);
 void admin_export(struct admin *);
 void admin_ping(struct admin *);
+
+/* On a delivery queue. */
+void admin_deliveries(struct admin *);
+void admin_dead(struct admin *);
+void admin_show_calls(struct admin *);
+void admin_replay(struct admin *);
+void admin_stats(struct admin *);
 
 void admin_events(struct admin *);
 void admin_check(struct admin *);

@@ -23,6 +23,10 @@ static const char usage[] =
     "       hook-admin [-w FILE] [--json] show ID ...\n"
     "       hook-admin [-w FILE] ping --all | ID ...\n"
     "       hook-admin [-w FILE] [--ed25519] [--overlap TIME] [--secrets FILE] secret ACTION [ID] [WHAT]\n"
+    "       hook-admin -q QUEUE [--json] [FILTER ...] deliveries | dead\n"
+    "       hook-admin -q QUEUE [--json] show CALL ...\n"
+    "       hook-admin -q QUEUE [--dry-run] FILTER ... replay\n"
+    "       hook-admin -q QUEUE [--json] [--since TIME] stats\n"
     "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
     "       hook-admin -h | -V\n";
@@ -36,14 +40,19 @@ static const struct option options[] = {
 	{ "concurrency", required_argument, NULL, ADMIN_CONCURRENCY },
 	{ "description", required_argument, NULL, ADMIN_DESCRIPTION },
 	{ "disabled", no_argument, NULL, ADMIN_DISABLED },
+	{ "dry-run", no_argument, NULL, ADMIN_DRY_RUN },
 	{ "ed25519", no_argument, NULL, ADMIN_ED25519 },
+	{ "event", required_argument, NULL, ADMIN_EVENT },
 	{ "filter", required_argument, NULL, ADMIN_FILTER },
 	{ "header", required_argument, NULL, ADMIN_HEADER },
 	{ "help", no_argument, NULL, 'h' },
 	{ "id", required_argument, NULL, ADMIN_ID },
 	{ "json", no_argument, NULL, ADMIN_JSON },
+	{ "limit", required_argument, NULL, ADMIN_LIMIT },
 	{ "markdown", no_argument, NULL, ADMIN_MARKDOWN },
+	{ "name", required_argument, NULL, ADMIN_NAME },
 	{ "order", required_argument, NULL, ADMIN_ORDER },
+	{ "outcome", required_argument, NULL, ADMIN_OUTCOME },
 	{ "overlap", required_argument, NULL, ADMIN_OVERLAP },
 	{ "queue", required_argument, NULL, 'q' },
 	{ "rate", required_argument, NULL, ADMIN_RATE },
@@ -52,13 +61,17 @@ static const struct option options[] = {
 	{ "replace", no_argument, NULL, ADMIN_REPLACE },
 	{ "retry", required_argument, NULL, ADMIN_RETRY },
 	{ "secrets", required_argument, NULL, ADMIN_SECRETS },
+	{ "since", required_argument, NULL, ADMIN_SINCE },
+	{ "status", required_argument, NULL, ADMIN_STATUS },
 	{ "subscribe", required_argument, NULL, ADMIN_SUBSCRIBE },
 	{ "timeout", required_argument, NULL, ADMIN_TIMEOUT },
 	{ "transform", required_argument, NULL, ADMIN_TRANSFORM },
 	{ "unsubscribe", required_argument, NULL, ADMIN_UNSUBSCRIBE },
+	{ "until", required_argument, NULL, ADMIN_UNTIL },
 	{ "url", required_argument, NULL, ADMIN_URL },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
+	{ "webhook", required_argument, NULL, ADMIN_WEBHOOK },
 	{ "webhooks", required_argument, NULL, 'w' },
 	{ 0 },
 };
@@ -67,9 +80,25 @@ enum {
 	MEMBERS = ADMIN_BIT(ADMIN_DISABLED + 1) - 1,
 	REMOVALS = ADMIN_BIT(ADMIN_UNSUBSCRIBE) |
 	    ADMIN_BIT(ADMIN_REMOVE_ATTRIBUTE) | ADMIN_BIT(ADMIN_REMOVE_HEADER),
-	JSON = ADMIN_BIT(ADMIN_JSON),
 	ANY = 1 << 20,
 };
+
+#define JSON ADMIN_BIT(ADMIN_JSON)
+#define QUEUE ADMIN_BIT(ADMIN_LAST + 1) /* -q */
+#define FILTERS (ADMIN_BIT(ADMIN_WEBHOOK) | ADMIN_BIT(ADMIN_EVENT) | \
+	ADMIN_BIT(ADMIN_NAME) | ADMIN_BIT(ADMIN_STATUS) | \
+	ADMIN_BIT(ADMIN_SINCE) | ADMIN_BIT(ADMIN_UNTIL) | \
+	ADMIN_BIT(ADMIN_LIMIT))
+
+/* Webhooks, or with a queue its calls. */
+static void
+show(struct admin *a)
+{
+	if (a->queue_path)
+		admin_show_calls(a);
+	else
+		admin_show(a);
+}
 
 static const struct command {
 	const char *name;
@@ -79,8 +108,11 @@ static const struct command {
 } commands[] = {
 	{ "add", admin_add, 0, 1, MEMBERS & ~(uint64_t)REMOVALS },
 	{ "check", admin_check, 0, 0, ADMIN_BIT(ADMIN_SECRETS) },
+	{ "dead", admin_dead, 0, 0, JSON | FILTERS | QUEUE },
+	{ "deliveries", admin_deliveries, 0, 0, JSON | FILTERS |
+	    ADMIN_BIT(ADMIN_OUTCOME) | QUEUE },
 	{ "disable", admin_disable, 1, ANY, 0 },
-	{ "enable", admin_enable, 1, ANY, 0 },
+	{ "enable", admin_enable, 1, ANY, QUEUE },
 	{ "events", admin_events, 0, 0, JSON |
 	    ADMIN_BIT(ADMIN_MARKDOWN) | ADMIN_BIT(ADMIN_ASYNCAPI) },
 	{ "export", admin_export, 0, 0, JSON },
@@ -89,11 +121,14 @@ static const struct command {
 	{ "list", admin_list, 0, 0, JSON },
 	{ "ping", admin_ping, 0, ANY, JSON | ADMIN_BIT(ADMIN_ALL) },
 	{ "remove", admin_remove, 1, ANY, ADMIN_BIT(ADMIN_SECRETS) },
+	{ "replay", admin_replay, 0, 0, FILTERS | ADMIN_BIT(ADMIN_OUTCOME) |
+	    ADMIN_BIT(ADMIN_DRY_RUN) | QUEUE },
 	{ "secret", admin_secret, 1, ANY, ADMIN_BIT(ADMIN_ED25519) |
 	    ADMIN_BIT(ADMIN_OVERLAP) | ADMIN_BIT(ADMIN_SECRETS) | JSON },
 	{ "set", admin_set, 1, 1, MEMBERS & ~(ADMIN_BIT(ADMIN_ID) |
 	    ADMIN_BIT(ADMIN_DISABLED)) },
-	{ "show", admin_show, 1, ANY, JSON },
+	{ "show", show, 1, ANY, JSON | QUEUE },
+	{ "stats", admin_stats, 0, 0, JSON | ADMIN_BIT(ADMIN_SINCE) | QUEUE },
 };
 
 void
@@ -240,6 +275,20 @@ note_option(struct admin *a, enum admin_option option, const char *text)
 }
 
 static void
+note_filter(struct admin *a, enum admin_option option, const char *text)
+{
+	struct admin_filter *f = &a->filter;
+
+	*(option == ADMIN_WEBHOOK ? &f->webhook :
+	    option == ADMIN_EVENT ? &f->event :
+	    option == ADMIN_NAME ? &f->name :
+	    option == ADMIN_OUTCOME ? &f->outcome :
+	    option == ADMIN_STATUS ? &f->status :
+	    option == ADMIN_SINCE ? &f->since :
+	    option == ADMIN_UNTIL ? &f->until : &f->limit) = text;
+}
+
+static void
 take_option(struct admin *a, int c)
 {
 	switch (c) {
@@ -258,6 +307,17 @@ take_option(struct admin *a, int c)
 	case ADMIN_OVERLAP:
 		a->overlap = optarg;
 		note_option(a, ADMIN_OVERLAP, NULL);
+		break;
+	case ADMIN_WEBHOOK:
+	case ADMIN_EVENT:
+	case ADMIN_NAME:
+	case ADMIN_OUTCOME:
+	case ADMIN_STATUS:
+	case ADMIN_SINCE:
+	case ADMIN_UNTIL:
+	case ADMIN_LIMIT:
+		note_filter(a, (enum admin_option)c, optarg);
+		note_option(a, (enum admin_option)c, NULL);
 		break;
 	case ADMIN_SECRETS:
 		a->secrets_path = optarg;
@@ -324,7 +384,7 @@ check_use(struct admin *a, const struct command *c)
 		if (wrong & ADMIN_BIT(option))
 			admin_misuse(a, "%s: takes no --%s", c->name,
 			    option_name((enum admin_option)option));
-	if (a->queue_path && c->run != admin_enable)
+	if (a->queue_path && !(c->options & QUEUE))
 		admin_misuse(a, "%s: takes no -q", c->name);
 	if (n < c->min)
 		admin_misuse(a, "%s: an operand is missing", c->name);

@@ -6,23 +6,6 @@
 #include "base/clock.h"
 #include "json/write.h"
 
-const char *
-outcome_name(enum outcome o)
-{
-	static const char *const names[] = {
-		[OUTCOME_DELIVERED] = "delivered",
-		[OUTCOME_ANSWERED] = "answered",
-		[OUTCOME_RETRY] = "retry",
-		[OUTCOME_DEAD] = "dead",
-		[OUTCOME_DUPLICATE] = "duplicate",
-		[OUTCOME_PAUSED] = "paused",
-		[OUTCOME_RESUMED] = "resumed",
-		[OUTCOME_DISABLED] = "disabled",
-	};
-
-	return names[o];
-}
-
 /* A member whose value is JSON text already; nothing if that is empty. */
 static void
 put_json(struct buf *b, const char *name, struct span json)

@@ -28,6 +28,4 @@ struct result {
 /* Add the record, without a newline, as of the wall time now_ms. */
 void result_put(struct buf *, const struct result *, int64_t now_ms);
 
-const char *outcome_name(enum outcome);
-
 #endif

@@ -23,7 +23,6 @@
 #include "net/digest.h"
 
 enum {
-	CALL_ID_DIGITS = 32,
 	CACHE_LINE_BYTES = 64,
 };
 
@@ -610,23 +609,15 @@ route_match(struct route *r, const struct event *ev,
 	return r->n_matches;
 }
 
-/* msg_ and SHA-256 over the lengths and bytes of both ids. */
 static void
 put_call_id(struct route *r, struct span webhook_id, const struct event *ev,
     struct buf *b)
 {
-	char digits[CALL_ID_DIGITS];
+	char id[EVENT_CALL_ID_BYTES];
 
-	r->scratch.len = 0;
-	buf_u64(&r->scratch, ev->id_text.len);
-	buf_putc(&r->scratch, ':');
-	buf_span(&r->scratch, ev->id_text);
-	buf_u64(&r->scratch, webhook_id.len);
-	buf_putc(&r->scratch, ':');
-	buf_span(&r->scratch, webhook_id);
-	digest_hex(buf_bytes(&r->scratch), digits, CALL_ID_DIGITS);
-	buf_puts(b, ",\"id\":\"msg_");
-	buf_add(b, digits, CALL_ID_DIGITS);
+	event_call_id(ev->id_text, webhook_id, &r->scratch, id);
+	buf_puts(b, ",\"id\":\"");
+	buf_add(b, id, sizeof(id));
 	buf_puts(b, "\",\"event\":");
 	buf_span(b, json_bytes(&ev->json, ev->id));
 }

@@ -71,6 +71,23 @@ static const char schema[] =
     "ms_more INTEGER NOT NULL,"
     "PRIMARY KEY(lane, hour)) WITHOUT ROWID;";
 
+const char *
+outcome_name(enum outcome o)
+{
+	static const char *const names[] = {
+		[OUTCOME_DELIVERED] = "delivered",
+		[OUTCOME_ANSWERED] = "answered",
+		[OUTCOME_RETRY] = "retry",
+		[OUTCOME_DEAD] = "dead",
+		[OUTCOME_DUPLICATE] = "duplicate",
+		[OUTCOME_PAUSED] = "paused",
+		[OUTCOME_RESUMED] = "resumed",
+		[OUTCOME_DISABLED] = "disabled",
+	};
+
+	return names[o];
+}
+
 static const struct db_kind kind = {
 	.name = "delivery queue",
 	.application_id = QUEUE_APPLICATION_ID,

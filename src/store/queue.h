@@ -28,6 +28,8 @@ enum outcome {
 	OUTCOME_DUPLICATE, OUTCOME_PAUSED, OUTCOME_RESUMED, OUTCOME_DISABLED,
 };
 
+const char *outcome_name(enum outcome); /* as in records */
+
 /* What delivering found out about a lane. As in the file: numbers stay. */
 enum health_state { HEALTH_OK, HEALTH_PAUSED, HEALTH_DISABLED };
 

@@ -13,7 +13,8 @@ enum queue_statement {
 	Q_READ, Q_READ_END, Q_CHANGED,
 	/* storing */
 	Q_LANE_OF_WEBHOOK, Q_LANE_OF_ORIGIN, Q_ADD_LANE, Q_BEHIND, Q_PUT,
-	Q_PUT_PAYLOAD, Q_SAME, Q_FORGET_SAME,
+	Q_PUT_PAYLOAD, Q_SAME, Q_FORGET_SAME, Q_SEQ_OF_SAME, Q_SAME_OF,
+	Q_PUT_AGAIN, Q_MOVE_PAYLOAD,
 	/* delivering */
 	Q_LANE, Q_NEXT_LANE, Q_ARRIVALS, Q_LAST, Q_CHANGES, Q_DUE, Q_NEXT_DUE, Q_LOAD,
 	/* recording */
@@ -46,6 +47,19 @@ struct queue {
 };
 
 extern const char *const queue_sql[Q_N];
+
+/*
+ * The seq of the call with this id, by the index for repeats; event: its
+ * event's id, or empty. 0: none. 0, or -1 with the error.
+ */
+int queue_find_same(struct queue *, struct span id, struct span event,
+    int64_t *seq, struct error *);
+
+/*
+ * Send a settled call again, in a transaction: a new call with its payload,
+ * found instead of it when it is repeated, in no order. 1, or 0: it has none.
+ */
+int queue_replay(struct queue *, int64_t seq, int64_t now_ms, struct error *);
 
 /* Write what queue_record has counted. */
 int queue_write_hours(struct queue *, struct error *);

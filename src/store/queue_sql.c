@@ -31,6 +31,15 @@ const char *const queue_sql[Q_N] = {
 	[Q_SAME] = "SELECT id, body, outcome, settled FROM call WHERE same = ?1",
 	[Q_FORGET_SAME] = "UPDATE call SET same = NULL WHERE same = ?1",
 
+	[Q_SEQ_OF_SAME] = "SELECT seq FROM call WHERE same = ?1 AND id = ?2",
+	[Q_SAME_OF] = "SELECT same FROM call WHERE seq = ?1 AND due IS NULL "
+	    "AND EXISTS(SELECT 1 FROM payload WHERE payload.seq = call.seq)",
+	[Q_PUT_AGAIN] = "INSERT INTO call(lane, due, outcome, attempts, taken, "
+	    "settled, turn, body, same, id, event, name) "
+	    "SELECT lane, 0, 0, 0, ?2, ?2, NULL, body, ?3, id, event, name "
+	    "FROM call WHERE seq = ?1",
+	[Q_MOVE_PAYLOAD] = "UPDATE payload SET seq = ?2 WHERE seq = ?1",
+
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",
 	[Q_NEXT_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no > ?1 "
 	    "ORDER BY no LIMIT 1",

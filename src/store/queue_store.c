@@ -106,10 +106,10 @@ time_of_id(struct span id, unsigned char time[6])
 }
 
 static struct span
-same_of(const struct queue_call *c, unsigned char same[SAME_BYTES])
+same_of(struct span id, struct span event, unsigned char same[SAME_BYTES])
 {
-	size_t len = time_of_id(c->event.len ? c->event : c->id, same) ? 6 : 0;
-	uint64_t h = hash(c->id);
+	size_t len = time_of_id(event.len ? event : id, same) ? 6 : 0;
+	uint64_t h = hash(id);
 
 	memcpy(same + len, &h, sizeof(h));
 	return (struct span){ (char *)same, len + sizeof(h) };
@@ -231,7 +231,7 @@ queue_put(struct queue *q, const struct queue_call *c, bool force,
 
 	*what = QUEUE_TAKEN;
 	if (c->id.len && !force)
-		same = same_of(c, bytes);
+		same = same_of(c->id, c->event, bytes);
 	r = put(q, c, same, now_ms, e);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
@@ -243,4 +243,64 @@ queue_put(struct queue *q, const struct queue_call *c, bool force,
 		return -1;
 	return put(q, c, r == GONE ? same : (struct span){ 0 }, now_ms, e) < 0 ?
 	    -1 : 0;
+}
+
+int
+queue_find_same(struct queue *q, struct span id, struct span event,
+    int64_t *seq, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SEQ_OF_SAME, e);
+	unsigned char bytes[SAME_BYTES];
+
+	if (!stmt)
+		return -1;
+	db_bind_blob(&q->db, stmt, 1, same_of(id, event, bytes));
+	db_bind_text(&q->db, stmt, 2, id);
+	return db_number(&q->db, stmt, 0, seq, e);
+}
+
+/* A new row like the old one, which it replaces for repeats. */
+static int
+put_again(struct queue *q, int64_t seq, struct span same, int64_t now_ms,
+    struct error *e)
+{
+	sqlite3_stmt *stmt;
+
+	if (same.len && forget(q, same, e) < 0)
+		return -1;
+	stmt = db_stmt(&q->db, Q_PUT_AGAIN, e);
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, seq);
+	db_bind_int(&q->db, stmt, 2, now_ms);
+	db_bind_blob(&q->db, stmt, 3, same);
+	if (db_run(&q->db, stmt, e) < 0 ||
+	    !(stmt = db_stmt(&q->db, Q_MOVE_PAYLOAD, e)))
+		return -1;
+	db_bind_int(&q->db, stmt, 1, seq);
+	db_bind_int(&q->db, stmt, 2, sqlite3_last_insert_rowid(q->db.sqlite));
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 1;
+}
+
+int
+queue_replay(struct queue *q, int64_t seq, int64_t now_ms, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SAME_OF, e);
+	struct buf same = { 0 };
+	int rc;
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, seq);
+	rc = db_step(&q->db, stmt, e);
+	if (rc != SQLITE_ROW) {
+		if (rc == SQLITE_DONE)
+			db_reset(stmt);
+		return rc < 0 ? -1 : 0;
+	}
+	buf_span(&same, db_column(stmt, 0));
+	db_reset(stmt);
+	rc = put_again(q, seq, buf_bytes(&same), now_ms, e);
+	buf_clear(&same);
+	return rc;
 }
