@@ -72,7 +72,8 @@ paged() { # PROGRAM
 	done <page
 }
 
-# -h gives each by its letter or its word; those of MEMBER the page alone lists.
+# -h gives each by its letter or its word; those of MEMBER and
+# FILTER the page alone lists.
 @test "the usage text has the same options" {
 	local p
 	for p in "${PROGRAMS[@]}"; do
@@ -81,7 +82,7 @@ paged() { # PROGRAM
 			sed 's/^/-/' >used || true
 		grep -E '^--[a-z]' usage >>used || true
 		awk -F'|' -v program="$p" '$1 == "option" && $2 == program &&
-			!($3 ~ /,(add|set),/) {
+			!($3 ~ /,(add|set|dead|replay),/ && $5 !~ /--(json|dry-run|since)/) {
 				print $4 == "" ? $5 : $4 }' "$TABLE" >page
 		[ -s page ]
 		while read -r option; do

@@ -655,10 +655,13 @@ locked() {
 		awk '/^\.Bd/ { n++; inside = 1; next }
 		     /^\.Ed/ { inside = 0 }
 		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
-	for n in 1 2 3 4 5 6 7; do
+	echo '{"url":"http://127.0.0.1:1/","headers":{},"body":1}' |
+		ev-deliver -q q.db --enqueue
+	for n in 1 2 3 4 5 6 7 8; do
 		bash -e -o pipefail "example.$n" >"out.$n"
 	done
-	[ ! -e example.8 ]
+	[ ! -e example.9 ]
+	[ "$(jq -s 'length' out.8)" -eq 2 ]
 	[ "$(jq -r .info.title asyncapi.json)" = 'Events of the IO platform' ]
 	[ "$(head -n 1 out.1)" = billing ]
 	[ "$(hook-admin -w webhooks.db list | wc -l)" -eq 4 ]

@@ -15,7 +15,8 @@
 # What the pages have to keep to: an option is an ".It Fl" anywhere, a command
 # an ".It Cm" of the list behind "The commands are:", an action an ".It Ic" of the
 # list behind "The actions of .Cm COMMAND are:", and the SYNOPSIS says which
-# options a command takes (MEMBER: those of the list whose introduction says so).
+# options a command takes (MEMBER, FILTER: those of the list whose introduction
+# says so).
 
 # What is offered for an argument of this name.
 function kind(label, long) {
@@ -129,7 +130,7 @@ function begin_option(   i, n, state, label) {
 	n = ++n_options
 	item[++n_items] = n
 	short[n] = long[n] = ""
-	member[n] = in_members
+	group[n] = in_group
 	for (i = 3; i <= NF; i++) {
 		if ($i ~ /^(Fl|Ar|Cm|Op|Ns)$/) {
 			state = $i
@@ -194,8 +195,8 @@ function synopsis_line(   i, m, t, of_option) {
 		}
 		else if (m == "Cm")
 			form_words[n_forms] = form_words[n_forms] " " t " "
-		else if (t == "MEMBER")
-			form_members[n_forms] = 1
+		else if (t == "MEMBER" || t == "FILTER")
+			form_groups[n_forms] = form_groups[n_forms] " " t " "
 		else if (!of_option)
 			form_operand[n_forms] = t
 	}
@@ -220,7 +221,7 @@ function takes(name, n,   f) {
 	for (f = 1; f <= n_forms; f++) {
 		if (index(form_words[f], " " name " ") == 0)
 			continue
-		if (member[n] && form_members[f])
+		if (group[n] != "" && index(form_groups[f], " " group[n] " "))
 			return 1
 		if (index(form_flags[f], " " long[n] " ") ||
 		    (short[n] != "" && index(form_flags[f], " " short[n] " ")))
@@ -269,10 +270,11 @@ FNR == 1 {
 	if (NR > 1)
 		end_page()
 	n_options = n_commands = n_actions = n_forms = n_items = 0
-	in_members = in_commands = in_actions = in_synopsis = 0
+	in_group = ""
+	in_commands = in_actions = in_synopsis = 0
 	split("", form_words)
 	split("", form_flags)
-	split("", form_members)
+	split("", form_groups)
 	split("", form_operand)
 	split("", option_only)
 	program = FILENAME
@@ -287,9 +289,9 @@ FNR == 1 {
 }
 in_synopsis { synopsis_line(); next }
 /^The commands are:/ { in_commands = 1 }
-/^The options are:/ { in_members = 0 }
+/^The options are:/ { in_group = "" }
 /^The actions of$/ { getline; in_actions = $2; next }
-$1 == ".Ar" && $2 == "MEMBER" { in_members = 1 }
+$1 == ".Ar" && ($2 == "MEMBER" || $2 == "FILTER") { in_group = $2 }
 /^\.Bl/ { depth++ }
 /^\.El/ {
 	end_item()
