@@ -135,7 +135,7 @@ two() {
 	want_err 'hook-admin: set: url: has a user name or password'$'\n'
 	admin set a --remove-attribute none
 	want_code 2
-	want_err "hook-admin: there is no attribute 'none'"$'\n'
+	want_err "hook-admin: there is no attribute 'none'; see hook-admin show"$'\n'
 	admin set a --unsubscribe none
 	want_code 2
 	admin set a --id c

@@ -53,6 +53,17 @@ says() {
 	export EV_WEBHOOKS=w
 	says hook-admin "no webhook 'biling'; did you mean 'billing'?" show biling
 	says hook-admin "no webhook 'shop'; see hook-admin list" show shop
+	says hook-admin "secret: unknown action 'rotat'; did you mean 'rotate'?" \
+		secret rotat billing
+	export EV_WEBHOOKS=w.db
+	hook-admin add --id a --url http://a/ --subscribe ping,service:subscribed \
+		--attribute serviceId=1 --header 'X-Key: 1' >added
+	says hook-admin "not subscribed to 'pnig'; did you mean 'ping'?" \
+		set a --unsubscribe 'pnig,service:subscribed'
+	says hook-admin "there is no attribute 'serviceID2'; did you mean 'serviceId'?" \
+		set a --remove-attribute serviceID2
+	says hook-admin "there is no header 'Key'; see hook-admin show" \
+		set a --remove-header Key
 }
 
 # on_terminal COLUMNS COMMAND…: its output on a terminal as wide, to the file

@@ -108,14 +108,18 @@ add_subscription(struct draft *d, struct span name)
 static void
 remove_subscription(struct draft *d, struct span name)
 {
+	struct nearest near;
 	uint32_t i, n = 0;
 
-	for (i = 0; i < d->w.n_subscriptions; i++)
+	nearest_open(&near, name);
+	for (i = 0; i < d->w.n_subscriptions; i++) {
+		nearest_offer(&near, d->w.subscriptions[i]);
 		if (!span_eq(d->w.subscriptions[i], name))
 			d->w.subscriptions[n++] = d->w.subscriptions[i];
+	}
 	if (n == d->w.n_subscriptions)
-		stage_die(&d->admin->stage, EX_SETUP,
-		    "not subscribed to '%s'", name.p);
+		admin_unknown(d->admin, &near, "; see hook-admin show",
+		    "not subscribed to '%.*s'", (int)name.len, name.p);
 	d->w.n_subscriptions = n;
 }
 
@@ -154,9 +158,15 @@ remove_pair(struct draft *d, struct pair *pairs, uint32_t *n,
 {
 	struct pair *p = find_pair(pairs, *n, span_of(name), *what == 'h');
 
+	struct nearest near;
+	uint32_t i;
+
+	nearest_open(&near, span_of(name));
+	for (i = 0; i < *n; i++)
+		nearest_offer(&near, pairs[i].name);
 	if (!p)
-		stage_die(&d->admin->stage, EX_SETUP, "there is no %s '%s'",
-		    what, name);
+		admin_unknown(d->admin, &near, "; see hook-admin show",
+		    "there is no %s '%s'", what, name);
 	memmove(p, p + 1, (size_t)(pairs + --*n - p) * sizeof(*p));
 }
 

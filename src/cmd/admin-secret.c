@@ -464,9 +464,12 @@ void
 admin_secret(struct admin *a)
 {
 	const char *name = a->operands[0];
+	struct nearest near;
 	size_t i;
 
+	nearest_open(&near, span_of(name));
 	for (i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
+		nearest_offer(&near, span_of(actions[i].name));
 		if (strcmp(actions[i].name, name) != 0)
 			continue;
 		a->operands++;
@@ -483,7 +486,8 @@ admin_secret(struct admin *a)
 		actions[i].run(a);
 		return;
 	}
-	admin_misuse(a, "secret: unknown action '%s'", name);
+	admin_unknown(a, &near, "; see hook-admin -h",
+	    "secret: unknown action '%s'", name);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/nearest.h"
 #include "cmd/stage.h"
 #include "store/registry.h"
 
@@ -57,6 +58,14 @@ struct admin {
 /* What is wrong and where to read how it is done, on stderr; exit 2. */
 _Noreturn void admin_misuse(struct admin *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/*
+ * There is no such thing: with the one that was meant, or else what to do; exit
+ * 2.
+ */
+_Noreturn void admin_unknown(struct admin *, const struct nearest *,
+    const char *otherwise, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A diagnostic for each line of reasons, behind what they belong to. */
 void admin_say(struct admin *, enum diag_level, const char *what,

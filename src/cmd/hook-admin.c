@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/nearest.h"
 #include "cmd/admin.h"
 #include "cmd/option.h"
 #include "json/reader.h"
@@ -141,6 +140,23 @@ admin_misuse(struct admin *a, const char *fmt, ...)
 	buf_vprintf(&b, fmt, ap);
 	va_end(ap);
 	stage_die(&a->stage, EX_SETUP, "%s; see hook-admin -h", buf_str(&b));
+}
+
+void
+admin_unknown(struct admin *a, const struct nearest *near,
+    const char *otherwise, const char *fmt, ...)
+{
+	struct buf b = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&b, fmt, ap);
+	va_end(ap);
+	if (near->best.len)
+		nearest_put(near, "", &b);
+	else
+		buf_puts(&b, otherwise);
+	stage_die(&a->stage, EX_SETUP, "%s", buf_str(&b));
 }
 
 void
@@ -356,7 +372,6 @@ read_options(struct admin *a, int argc, char **argv)
 static const struct command *
 find_command(struct admin *a)
 {
-	struct buf hint = { 0 };
 	struct nearest near;
 	size_t i;
 
@@ -368,10 +383,8 @@ find_command(struct admin *a)
 			return &commands[i];
 		nearest_offer(&near, span_of(commands[i].name));
 	}
-	nearest_put(&near, "", &hint);
-	stage_die(&a->stage, EX_SETUP, "unknown command '%s'%s",
-	    a->operands[0], hint.len ? buf_str(&hint) :
-	    "; see hook-admin -h");
+	admin_unknown(a, &near, "; see hook-admin -h", "unknown command '%s'",
+	    a->operands[0]);
 }
 
 static void
