@@ -118,8 +118,10 @@ try_lock(struct deliver *d, int64_t now_ms)
 	if (d->delivers || d->mode == DELIVER_ENQUEUE || d->sender.stopping)
 		return;
 	r = queue_lock(d->queue, &e);
-	if (r == 1)
-		r = backlog_open(&d->backlog, &e) < 0 ? -1 : 1;
+	/* On a full disk each start would send some calls again. */
+	if (r == 1 && (queue_prove(d->queue, &e) < 0 ||
+	    backlog_open(&d->backlog, &e) < 0))
+		r = -1;
 	if (r < 0) {
 		deliver_fail(d, &e);
 		return;

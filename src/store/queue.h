@@ -177,6 +177,9 @@ int queue_record(struct queue *, const struct queue_record *, bool *released,
 int queue_set_health(struct queue *, int64_t lane, const struct health *,
     bool changed, int64_t now_ms, struct error *);
 
+/* Write something durable: what can't be recorded must not be sent. */
+int queue_prove(struct queue *, struct error *);
+
 /* Clear a webhook's state (hook-admin enable). */
 int queue_enable(struct queue *, struct span webhook, int64_t now_ms,
     struct error *);

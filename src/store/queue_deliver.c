@@ -356,6 +356,19 @@ queue_set_health(struct queue *q, int64_t lane, const struct health *h,
 }
 
 int
+queue_prove(struct queue *q, struct error *e)
+{
+	if (queue_begin(q, true, e) < 0)
+		return -1;
+	if (db_run(&q->db, db_stmt(&q->db, Q_CHANGED, e), e) < 0 ||
+	    queue_commit(q, e) < 0) {
+		queue_rollback(q);
+		return -1;
+	}
+	return 0;
+}
+
+int
 queue_enable(struct queue *q, struct span webhook, int64_t now_ms,
     struct error *e)
 {
