@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/folder.h"
 
 enum {
@@ -102,9 +103,11 @@ static int
 on_busy(void *ctx, int n)
 {
 	const struct timespec step = { 0, 1000000 };
+	struct db *d = ctx;
 
-	(void)ctx;
-	if (n >= BUSY_MS)
+	if (n == 0)
+		d->busy_ms = clock_mono_ms();
+	if (clock_mono_ms() - d->busy_ms >= BUSY_MS)
 		return 0;
 	(void)nanosleep(&step, NULL);
 	return 1;
@@ -326,7 +329,7 @@ open_db(struct db *d, struct error *e)
 	if (db_open_sqlite(d->path, &d->sqlite, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_NOMUTEX) != SQLITE_OK)
 		return db_failed(d, e);
-	(void)sqlite3_busy_handler(d->sqlite, on_busy, NULL);
+	(void)sqlite3_busy_handler(d->sqlite, on_busy, d);
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d", CACHE_KIB);
 	/* Only a file that is ours, or empty, is changed. */
 	known = whose(d, e);

@@ -36,6 +36,7 @@ struct db {
 	bool locked;   /* by us */
 	bool full;     /* synchronous is */
 	bool durable;  /* the transaction is */
+	int64_t busy_ms; /* since when another is waited for */
 	int bind;      /* the first failed bind since the last step */
 };
 
