@@ -189,6 +189,31 @@ pings_with_ids() { # FROM TO
 	[ "$(tail -n 1 "$IN.got" | jq .payload.n)" -eq "$n" ]
 }
 
+@test "whatever ends it, it says how many are on disk, and these are the first" {
+	pings 1 10000 >"$IN"
+	echo nonsense >>"$IN"
+	pings 1 10 >>"$IN"
+	run_prog ev-push -q "$Q" -r /dev/full "$IN"
+	want_code 3
+	n=$(sed -n 's/^ev-push: \([0-9]*\) events are on disk.*/\1/p' "$ERR")
+	[ "$(texts | wc -l)" -eq "$n" ]
+	[ "$(texts | tail -n 1 | jq .payload.n)" -eq "$n" ]
+	CODE=0
+	ev-push -q "$Q.2" <&- 2>"$ERR" || CODE=$?
+	[ "$CODE" -eq 3 ]
+	grep -q '^ev-push: 0 events are on disk' "$ERR"
+}
+
+@test "a line that is too long is refused, its neighbours are on disk" {
+	pings 1 1 >"$IN"
+	printf '{"name":"ping","x":"%*s"}\n' 1048576 '' >>"$IN"
+	pings 2 2 >>"$IN"
+	run_prog ev-push -q "$Q" -r "$REJECTS" "$IN"
+	want_code 1
+	[ "$(jq -r .reason "$REJECTS")" = too-long ]
+	[ "$(texts | jq .payload.n | tr '\n' ' ')" = "1 2 " ]
+}
+
 @test "wrong set-ups: code 2, in words" {
 	echo '{"name":"ping"}' >"$IN"
 	run_prog ev-push "$IN"

@@ -49,7 +49,25 @@ struct push {
 	uint64_t n_stored, n_repeats; /* repeats are stored, too */
 };
 
-/* Commit the batch. Dies with 3, and says how many events are on disk. */
+/* Whatever ends us: what is on disk is said unless all is well. */
+static struct push *pushing;
+static const struct stage *stage;
+
+static void
+say_how_many(void)
+{
+	struct diag d = stage->diag;
+
+	if (!pushing)
+		return;
+	d.file = NULL;
+	d.line = 0;
+	diag_print(&d, DIAG_WARNING, "%llu events are on disk, %llu of them "
+	    "from an earlier push", (unsigned long long)pushing->n_stored,
+	    (unsigned long long)pushing->n_repeats);
+}
+
+/* Commit the batch; dies with 3. */
 static void
 store(struct push *p, struct stage *s)
 {
@@ -69,9 +87,7 @@ store(struct push *p, struct stage *s)
 	if (events_push(p->events, p->items, p->n, clock_wall_ms(),
 	    &n_repeats, &e) < 0) {
 		s->diag.line = 0;
-		stage_die(s, EX_SYSTEM, "%s\n%llu events are on disk, those "
-		    "that came first; the others are not", e.text,
-		    (unsigned long long)p->n_stored);
+		stage_die(s, EX_SYSTEM, "%s", e.text);
 	}
 	p->n_stored += p->n;
 	p->n_repeats += n_repeats;
@@ -152,11 +168,8 @@ run(struct push *p, struct stage *s, char **operands)
 		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
 		stage_worsen(s, EX_SYSTEM);
 	}
-	if (s->code != EX_ALL_WELL || s->diag.verbose)
-		diag_print(&s->diag, s->code ? DIAG_WARNING : DIAG_INFO,
-		    "%llu events are on disk, %llu of them from an earlier "
-		    "push", (unsigned long long)p->n_stored,
-		    (unsigned long long)p->n_repeats);
+	if (s->code == EX_ALL_WELL && !s->diag.verbose)
+		pushing = NULL;
 }
 
 static void
@@ -186,8 +199,8 @@ read_options(struct stage *s, struct push *p, int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct push p = { .n = 0 };
-	struct stage s;
+	static struct push p; /* both for say_how_many */
+	static struct stage s;
 	struct error e;
 	int r;
 
@@ -200,6 +213,10 @@ main(int argc, char **argv)
 	event_init(&p.event);
 	p.places = alloc_zero(BATCH_EVENTS, sizeof(*p.places));
 	p.items = alloc_zero(BATCH_EVENTS, sizeof(*p.items));
+	pushing = &p;
+	stage = &s;
+	if (atexit(say_how_many) != 0)
+		stage_die(&s, EX_SYSTEM, "atexit failed");
 	run(&p, &s, argv + optind);
 	events_close(p.events);
 	event_clear(&p.event);

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "cmd/barrier.h"
+#include "cmd/notify.h"
 #include "cmd/signals.h"
 
 enum {
@@ -54,6 +55,7 @@ stop(struct pull *p)
 		return;
 	p->stopping = true;
 	p->end_ms = clock_mono_ms() + p->grace_ms;
+	notify("STOPPING=1");
 }
 
 /* Start it again, at once after the first end in vain, then later and later. */
@@ -198,6 +200,8 @@ pass_barrier(struct pull *p)
 
 	p->n_nudges = 0;
 	if (p->back++ == 0) {
+		if (!p->proven)
+			notify("READY=1");
 		p->proven = true;
 		p->n_early = 0;
 	}
