@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# The services of examples/systemd: well-formed, hardened, and what they start
+# works.
+
+load helpers/common
+
+setup() {
+	D=$BATS_TEST_TMPDIR/d
+	mkdir "$D"
+	UNITS=("$REPO"/examples/systemd/*.service)
+}
+
+# The units, with what is here in the place of what would be installed.
+put_units() {
+	local unit
+	for unit in "${UNITS[@]}"; do
+		sed "s|/usr/local/bin/|$EV_BIN/|g; s|=/usr/local/bin:|=$EV_BIN:|
+			s|/usr/local/share/evpipe/catalog|$EV_CATALOG|
+			s|/var/lib/evpipe|$D|g; s|/etc/evpipe|$D|g" "$unit" \
+			>"$D/$(basename "$unit")"
+	done
+}
+
+@test "systemd-analyze verify has nothing to say" {
+	command -v systemd-analyze || skip "no systemd here"
+	put_units
+	for unit in "$D"/*.service; do
+		systemd-analyze verify --man=no "$unit" >"$D/said" 2>&1 ||
+			{ cat "$D/said" >&2; false; }
+		# Of other units of this machine it may speak.
+		if grep evpipe "$D/said"; then false; fi
+	done
+}
+
+@test "systemd-analyze security: 2.0 or better" {
+	command -v systemd-analyze || skip "no systemd here"
+	systemd-analyze security --offline=true --threshold=100 "${UNITS[0]}" \
+		>"$D/said" 2>&1 || skip "too old"
+	for unit in "${UNITS[@]}"; do
+		systemd-analyze security --offline=true --threshold=20 \
+			--no-pager "$unit" >"$D/said" 2>&1 ||
+			{ tail -n 1 "$D/said" >&2; false; }
+		grep -h 'Overall' "$D/said" | sed 's/^[^O]*/# /' >&3
+	done
+}
+
+# start_unit NAME: what its ExecStart says, with its Environment.
+start_unit() {
+	local env line
+	env=$(sed -n 's/^Environment=//p' "$D/$1.service" | tr '\n' ' ')
+	line=$(sed -e ':a' -e '/\\$/{N;s/\\\n[\t ]*//;ba' -e '}' \
+		"$D/$1.service" | sed -n 's/^ExecStart=//p' | sed 's/\$\$/$/g')
+	# The receiver is on this machine.
+	line=${line//-q $D\/queue --serve/-q $D/queue $LOOPBACK --serve}
+	line=${line//-q $D\/queue --secrets/-q $D/queue $LOOPBACK --secrets}
+	env -i CREDENTIALS_DIRECTORY="$D/credentials" \
+		PATH="$PATH" bash -c "export $env; exec $line" \
+		>"$D/$1.out" 2>"$D/$1.err" </dev/null 3>&- 4>&- &
+	EV_STARTED+=($!)
+	PID=$!
+}
+
+set_up_service() {
+	put_units
+	start_sink
+	export EV_WEBHOOKS=$D/webhooks
+	jq -nc --arg url "http://127.0.0.1:$SINK_PORT/" '{id: "wh1", url: $url,
+		subscriptions: ["ping"], attributes: {name: "one"}}' |
+		hook-admin add -
+	hook-admin secret generate wh1 >"$D/said"
+	mkdir "$D/credentials"
+	cp "$D/webhooks.secrets" "$D/credentials/secrets"
+	chmod 600 "$D/credentials/secrets"
+	unset EV_WEBHOOKS
+}
+
+push() {
+	echo '{"name":"ping","payload":{"name":"one","n":'"$1"'}}' |
+		ev-push -q "$D/events"
+}
+
+received() {
+	[ "$(wc -l <"$SINK_LOG")" -ge "$1" ]
+}
+
+drained() {
+	[ "$(sqlite3 "$D/events" 'SELECT count(*) FROM event')" -eq 0 ]
+}
+
+@test "two services: an event pushed is received" {
+	set_up_service
+	start_unit evpipe-pull
+	start_unit evpipe-deliver
+	push 1
+	wait_until received 1 || { cat "$D"/*.err >&2; false; }
+	wait_until drained
+	push 2
+	wait_until received 2
+	kill "$PID"
+	wait "$PID"
+}
+
+@test "one service: an event pushed is received" {
+	set_up_service
+	start_unit evpipe
+	push 1
+	wait_until received 1 || { cat "$D"/*.err >&2; false; }
+	wait_until drained
+	push 2
+	wait_until received 2
+	kill "$PID"
+	wait "$PID"
+}
