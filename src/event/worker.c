@@ -238,41 +238,54 @@ drop_front(struct buf *b, size_t n)
 	}
 }
 
+static void
+write_answers(int fd, struct buf *answers)
+{
+	if (answers->len && out_write_all(fd, answers->p, answers->len) < 0)
+		_exit(1);
+	answers->len = 0;
+}
+
+/* Answer what is there as a whole; its bytes. */
+static size_t
+answer_all(const struct worker *w, const struct buf *requests,
+    struct buf *answers, int fd, int64_t *set_ms)
+{
+	size_t at = 0, end;
+
+	for (; (end = part_end(requests, at)) != 0; at = end) {
+		size_t head = answers->len;
+		uint32_t len;
+
+		part_put(answers, SPAN(""));
+		start_time(w->limit_ms, set_ms);
+		w->answer(w->ctx, part_at(requests, at, end), answers);
+		len = (uint32_t)(answers->len - head - sizeof(len));
+		memcpy(answers->p + head, &len, sizeof(len));
+		if (answers->len >= CHUNK_BYTES)
+			write_answers(fd, answers);
+	}
+	return at;
+}
+
 static _Noreturn void
 work(const struct worker *w, int fd)
 {
-	struct buf in = { 0 }, out = { 0 };
+	struct buf requests = { 0 }, answers = { 0 };
 	int64_t set_ms = 0;
+	ssize_t n;
 
 	for (;;) {
-		size_t at = 0, end;
-		ssize_t n;
-
-		for (; (end = part_end(&in, at)) != 0; at = end) {
-			size_t head = out.len;
-			uint32_t len;
-
-			part_put(&out, SPAN(""));
-			start_time(w->limit_ms, &set_ms);
-			w->answer(w->ctx, part_at(&in, at, end), &out);
-			len = (uint32_t)(out.len - head - sizeof(len));
-			memcpy(out.p + head, &len, sizeof(len));
-			if (out.len >= CHUNK_BYTES) {
-				if (out_write_all(fd, out.p, out.len) < 0)
-					_exit(1);
-				out.len = 0;
-			}
-		}
-		drop_front(&in, at);
-		if (out.len && out_write_all(fd, out.p, out.len) < 0)
-			_exit(1);
-		out.len = 0;
+		drop_front(&requests, answer_all(w, &requests, &answers, fd,
+		    &set_ms));
+		write_answers(fd, &answers);
 		do
-			n = read(fd, buf_room(&in, READ_BYTES), READ_BYTES);
+			n = read(fd, buf_room(&requests, READ_BYTES),
+			    READ_BYTES);
 		while (n < 0 && errno == EINTR);
 		if (n <= 0)
 			_exit(0);
-		in.len += (size_t)n;
+		requests.len += (size_t)n;
 	}
 }
 
