@@ -26,6 +26,34 @@ setup() {
 	grep -qF "line 3: invalid: /count has the wrong type (type \"integer\"" "$ERR"
 }
 
+@test "--ref DIR: however its path is spelled, and with the schema itself in it" {
+	mkdir refs
+	echo '{"type":"integer"}' >'refs/a count.json'
+	echo '{"$id":"https://example.com/main","$ref":"#/$defs/c","$defs":{"c":
+	      {"$ref":"https://example.com/count"}}}' >refs/main.json
+	echo '{"$id":"https://example.com/count","$ref":"#c","$defs":{"c":
+	      {"$anchor":"c","$ref":"file://'"$PWD"'/refs/a%20count.json"}}}' \
+		>refs/count.json
+	echo '{"$ref":"a%20count.json"}' >refs/plain.json
+	# Links that lead back up, and the same file once more.
+	ln -s . refs/here
+	ln -s ../refs refs/there
+	local s d
+	for s in refs/main.json ./refs/main.json refs/../refs//plain.json; do
+		for d in refs refs/ ./refs "$PWD//refs"; do
+			run_prog ev-validate --schema "$s" --ref "$d" <<<1
+			want_code 0
+			run_prog ev-validate --schema "$s" --ref "$d" <<<1.5
+			want_code 1
+		done
+	done
+	cd refs || return 1
+	run_prog ev-validate --schema plain.json --ref . <<<1
+	want_code 0
+	run_prog ev-validate --schema ../refs/main.json --ref . --ref .. <<<1
+	want_code 0
+}
+
 @test "--ref URI=DIR: a directory stands for a place on the web" {
 	mkdir web
 	echo '{"type":"string"}' >web/text.json
@@ -36,6 +64,16 @@ setup() {
 	run_prog ev-validate --schema schema.json \
 		--ref https://example.com/v1/=web <<<1
 	want_code 1
+	# A slash behind it is not asked for; a name is escaped.
+	mkdir web/v2
+	echo '{"type":"null"}' >'web/v2/ü .json'
+	echo '{"$ref":"https://example.com/v2/%C3%BC%20.json"}' >schema.json
+	run_prog ev-validate --schema schema.json \
+		--ref https://example.com=web <<<null
+	want_code 0
+	echo '{"$ref":"urn:example:text.json"}' >schema.json
+	run_prog ev-validate --schema schema.json --ref urn:example:=web <<<'""'
+	want_code 0
 }
 
 @test "a reference that leads nowhere, or to two places, does not load" {

@@ -896,7 +896,10 @@ block_for(struct compile *c, uint32_t document, uint32_t node,
 		s->hops--;
 		c->block = was;
 		c->j = had;
-		return d->blocks[node] = b;
+		/* What a $dynamicRef may look for must enter the scope. */
+		if (!b || b->resource == resource ||
+		    !s->set.resources[resource].dynamic)
+			return d->blocks[node] = b;
 	}
 	b = arena_alloc(&s->set.arena, 1, sizeof(*b));
 	*b = (struct block){ .kinds = ANY_KIND, .document = document,

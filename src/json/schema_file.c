@@ -10,28 +10,49 @@
 
 #include "base/file.h"
 
-enum { MAX_DIR_DEPTH = 32 }; /* symbolic links may go round */
-
-void
-schema_file_uri(const char *path, struct buf *b)
+/* A segment of a path, as one of a URI. */
+static void
+put_segment(struct buf *b, struct span segment)
 {
-	static const char plain[] = "/-._~!$&'()*+,;=:@";
-	char cwd[4096];
-	struct buf whole = { 0 };
+	static const char plain[] = "-._~!$&'()*+,;=:@";
 	size_t i;
 
-	if (*path != '/' && getcwd(cwd, sizeof(cwd)))
-		buf_printf(&whole, "%s/", cwd);
-	buf_puts(&whole, path);
-	buf_puts(b, "file://");
-	for (i = 0; i < whole.len; i++) {
-		unsigned char c = (unsigned char)whole.p[i];
+	for (i = 0; i < segment.len; i++) {
+		unsigned char c = (unsigned char)segment.p[i];
 
 		if ((c >= '0' && c <= '9') || ((c | 0x20) >= 'a' &&
 		    (c | 0x20) <= 'z') || (c && strchr(plain, c)))
 			buf_putc(b, (char)c);
 		else
 			buf_printf(b, "%%%02X", c);
+	}
+}
+
+void
+schema_file_uri(const char *path, struct buf *b)
+{
+	char cwd[4096];
+	struct buf whole = { 0 };
+	struct span segment;
+	const char *p;
+	size_t start;
+
+	if (*path != '/' && getcwd(cwd, sizeof(cwd)))
+		buf_printf(&whole, "%s/", cwd);
+	buf_puts(&whole, path);
+	buf_puts(b, "file://");
+	start = b->len;
+	/* One spelling of "a.json", "./a.json", "dir//../a.json". */
+	for (p = buf_str(&whole); *p; p = segment.p + segment.len) {
+		p += strspn(p, "/");
+		segment = (struct span){ p, strcspn(p, "/") };
+		if (span_eq(segment, SPAN(".."))) {
+			while (b->len > start && b->p[--b->len] != '/')
+				continue;
+		} else if (segment.len && !span_eq(segment, SPAN("."))) {
+			buf_putc(b, '/');
+			put_segment(b, segment);
+		}
 	}
 	buf_clear(&whole);
 }
@@ -88,44 +109,80 @@ ends_in_json(const char *name)
 	return n > 5 && strcmp(name + n - 5, ".json") == 0;
 }
 
-static int
-read_dir(struct schemas *s, const char *dir, const char *uri, int depth,
-    struct buf *reasons)
+/* A directory at work, in the one that holds it. */
+struct dir {
+	const struct dir *up;
+	dev_t dev;
+	ino_t ino;
+};
+
+/* Does a link lead back up? */
+static bool
+is_within(const struct dir *d, const struct stat *st)
 {
-	DIR *d = opendir(dir);
-	struct dirent *entry;
+	for (; d; d = d->up)
+		if (d->dev == st->st_dev && d->ino == st->st_ino)
+			return true;
+	return false;
+}
+
+static int read_dir(struct schemas *, const char *dir, const char *uri,
+    const struct dir *up, struct buf *reasons);
+
+static int
+read_any(struct schemas *s, const char *dir, const char *name,
+    const char *uri, const struct dir *in, struct buf *reasons)
+{
+	struct buf path = { 0 }, at = { 0 };
+	struct stat st;
 	int r = 0;
 
-	if (!d) {
+	buf_printf(&path, "%s/%s", dir, name);
+	if (uri) {
+		buf_puts(&at, uri);
+		put_segment(&at, span_of(name));
+	}
+	if (stat(buf_str(&path), &st) < 0) {
+		add_reason(reasons, path.p, strerror(errno));
+		r = -1;
+	} else if (S_ISDIR(st.st_mode)) {
+		buf_putc(&at, '/');
+		if (!is_within(in, &st))
+			r = read_dir(s, path.p, uri ? buf_str(&at) : NULL, in,
+			    reasons);
+	} else if (S_ISREG(st.st_mode) && ends_in_json(name)) {
+		r = read_entry(s, path.p, uri ? buf_str(&at) : NULL, reasons);
+	}
+	buf_clear(&path);
+	buf_clear(&at);
+	return r;
+}
+
+static int
+read_dir(struct schemas *s, const char *dir, const char *uri,
+    const struct dir *up, struct buf *reasons)
+{
+	DIR *d = opendir(dir);
+	struct dir here = { .up = up };
+	struct dirent *entry;
+	struct stat st;
+	int r = 0;
+
+	if (!d || fstat(dirfd(d), &st) < 0) {
 		add_reason(reasons, dir, strerror(errno));
+		if (d)
+			closedir(d);
 		return -1;
 	}
-	while ((entry = readdir(d)) != NULL) {
-		struct buf path = { 0 }, name = { 0 };
-		struct stat st;
-
-		if (*entry->d_name == '.')
-			continue;
-		buf_printf(&path, "%s/%s", dir, entry->d_name);
-		if (uri)
-			buf_printf(&name, "%s%s", uri, entry->d_name);
-		if (stat(buf_str(&path), &st) < 0) {
-			add_reason(reasons, path.p, strerror(errno));
+	here.dev = st.st_dev;
+	here.ino = st.st_ino;
+	while ((errno = 0, entry = readdir(d)) != NULL)
+		if (*entry->d_name != '.' && read_any(s, dir, entry->d_name,
+		    uri, &here, reasons) < 0)
 			r = -1;
-		} else if (S_ISDIR(st.st_mode) && depth < MAX_DIR_DEPTH) {
-			if (uri)
-				buf_putc(&name, '/');
-			if (read_dir(s, path.p, uri ? buf_str(&name) : NULL,
-			    depth + 1, reasons) < 0)
-				r = -1;
-		} else if (S_ISREG(st.st_mode) &&
-		    ends_in_json(entry->d_name)) {
-			if (read_entry(s, path.p, uri ? buf_str(&name) : NULL,
-			    reasons) < 0)
-				r = -1;
-		}
-		buf_clear(&path);
-		buf_clear(&name);
+	if (errno) {
+		add_reason(reasons, dir, strerror(errno));
+		r = -1;
 	}
 	closedir(d);
 	return r;
@@ -135,5 +192,15 @@ int
 schema_file_read_dir(struct schemas *s, const char *dir, const char *uri,
     struct buf *reasons)
 {
-	return read_dir(s, dir, uri, 0, reasons);
+	struct buf at = { 0 };
+	int r;
+
+	if (uri) {
+		buf_puts(&at, uri);
+		if (!at.len || !strchr("/:", at.p[at.len - 1]))
+			buf_putc(&at, '/');
+	}
+	r = read_dir(s, dir, uri ? buf_str(&at) : NULL, NULL, reasons);
+	buf_clear(&at);
+	return r;
 }

@@ -21,7 +21,8 @@ int schema_file_read(struct schemas *, const char *path, const char *uri,
 
 /*
  * Read and declare all *.json below a directory. uri NULL: as above; else what
- * the directory is known as ("https://example.com/schemas/"). 0, or -1 with a
+ * the directory is known as ("https://example.com/schemas", with or without a
+ * slash at its end). 0, or -1 with a
  * line per fault in *reasons.
  */
 int schema_file_read_dir(struct schemas *, const char *dir, const char *uri,

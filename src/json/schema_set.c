@@ -58,7 +58,8 @@ schema_set_clear(struct schema_set *s)
 	*s = (struct schema_set){ 0 };
 }
 
-/* Of two schemas with the same identifier neither is meant. */
+/* Of two schemas with the same identifier neither is meant. One whose document
+ * was read twice is no two: it lies below a --ref, or a link leads there. */
 static void
 identify(struct schema_set *s, struct span uri, struct identified what)
 {
@@ -70,7 +71,8 @@ identify(struct schema_set *s, struct span uri, struct identified what)
 	known = &s->identified[i];
 	if (i == n)
 		*known = what;
-	else if (known->document != what.document || known->node != what.node)
+	else if (s->documents[known->document]->same !=
+	    s->documents[what.document]->same || known->node != what.node)
 		known->ambiguous = true;
 }
 
@@ -78,9 +80,10 @@ static void
 identify_anchor(struct schema_set *s, uint32_t resource, uint32_t name,
     uint32_t node, bool dynamic)
 {
-	const struct resource *r = &s->resources[resource];
+	struct resource *r = &s->resources[resource];
 	struct buf b = { 0 };
 
+	r->dynamic |= dynamic;
 	buf_puts(&b, r->uri);
 	buf_putc(&b, '#');
 	json_add_string(&s->documents[r->document]->json, name, &b);
@@ -191,6 +194,18 @@ declare(struct schema_set *s, uint32_t document, uint32_t node,
 	}
 }
 
+static uint32_t
+same_text(const struct schema_set *s, const struct document *d)
+{
+	uint32_t i;
+
+	for (i = 0; s->documents[i] != d; i++)
+		if (span_eq(buf_bytes(&s->documents[i]->text),
+		    buf_bytes(&d->text)))
+			break;
+	return i;
+}
+
 int
 schema_set_read(struct schema_set *s, struct buf *text, const char *uri,
     struct json_error *e)
@@ -206,6 +221,7 @@ schema_set_read(struct schema_set *s, struct buf *text, const char *uri,
 	(void)buf_room(&d->text, BUF_PAD);
 	if (json_read(&d->json, d->text.p, d->text.len, e) < 0)
 		return -1;
+	d->same = same_text(s, d);
 	d->root = (uint32_t)d->json.n_nodes;
 	d->uri = (char *)(uintptr_t)arena_copy(&s->arena, span_of(uri)).p;
 	d->blocks = arena_alloc(&s->arena, d->json.n_nodes, sizeof(*d->blocks));
@@ -236,16 +252,23 @@ schema_set_resource(const struct schema_set *s, uint32_t document,
     uint32_t node)
 {
 	const struct document *d = s->documents[document];
-	size_t best = d->first_resource, i;
+	const struct resource *r = s->resources;
+	uint32_t low = (uint32_t)d->first_resource;
+	uint32_t high = low + (uint32_t)d->n_resources;
 
-	/* They are in the order of the text: the last one is the innermost. */
-	for (i = best; i < d->first_resource + d->n_resources; i++) {
-		uint32_t root = s->resources[i].node;
+	/* They are in the order of the text: the last one that begins before
+	 * the node has it, or one around that. */
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
 
-		if (root <= node && node < json_next(&d->json, root))
-			best = i;
+		if (r[middle].node <= node)
+			low = middle;
+		else
+			high = middle;
 	}
-	return (uint32_t)best;
+	while (node >= json_next(&d->json, r[low].node) && r[low].parent != low)
+		low = r[low].parent;
+	return low;
 }
 
 /* A metaschema that a reference names joins the set. */

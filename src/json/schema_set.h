@@ -32,6 +32,7 @@ struct document {
 	struct json json;
 	struct buf text;
 	char *uri;              /* of retrieval, without a fragment */
+	uint32_t same;          /* the first document of the same text */
 	uint32_t root;          /* the schema that was declared */
 	size_t first_resource, n_resources; /* in it */
 	struct block **blocks;  /* by node; NULL: not compiled */
@@ -46,6 +47,7 @@ struct resource {
 	char *schema;            /* its $schema; NULL: as the one around it */
 	uint32_t parent;         /* the one around it, or itself */
 	struct dialect *dialect; /* NULL: not looked up yet */
+	bool dynamic;            /* has a $dynamicAnchor */
 };
 
 /* What an identifier stands for. */

@@ -62,6 +62,13 @@ static const struct {
 	    "/b is not allowed (false, schema at '/additionalProperties')" },
 	{ "{\"additionalProperties\":{\"type\":\"string\"}}",
 	    "{\"x\":\"\",\"y\":\"\"}", NULL },
+	/* A resource that is but passed through is in the dynamic scope. */
+	{ "{\"$id\":\"http://x/main\",\"$ref\":\"list#/$defs/go\",\"$defs\":{"
+	    "\"list\":{\"$id\":\"list\",\"$defs\":{\"go\":{\"$ref\":\"any\"},"
+	    "\"i\":{\"$dynamicAnchor\":\"i\",\"type\":\"string\"}}},"
+	    "\"any\":{\"$id\":\"any\",\"items\":{\"$dynamicRef\":\"#i\"},"
+	    "\"$defs\":{\"i\":{\"$dynamicAnchor\":\"i\",\"type\":\"null\"}}}}}",
+	    "[\"a\"]", NULL },
 	/* The last of two equal names is the one that counts. */
 	{ "{\"properties\":{\"a\":{\"type\":\"null\"}}}",
 	    "{\"a\":1,\"a\":null}", NULL },
