@@ -111,6 +111,17 @@ setup() {
 	[ "$(jq -c '[.faults[].keyword]' rejects)" = '["minLength"]' ]
 }
 
+@test "a fault is one line, whatever a member is called" {
+	echo '{"additionalProperties":{"type":"null"}}' >schema.json
+	printf '%s\n' '{"a\nev-validate: line 9: \u001b[2J":1}' >in
+	run_prog ev-validate --all -r rejects --schema schema.json in
+	want_code 1
+	[ "$(wc -l <"$ERR")" -eq 1 ]
+	grep -qF '/a\x0aev-validate: line 9: \x1b[2J has the wrong type' "$ERR"
+	[ "$(jq '.error | split("\n") | length' rejects)" -eq 1 ]
+	[ "$(jq '.faults[0].instanceLocation' rejects)" = '"/a\nev-validate: line 9: \u001b[2J"' ]
+}
+
 @test "values of the instance are shown with -v alone" {
 	echo '{"properties":{"code":{"pattern":"^[a-z]+$"}}}' >schema.json
 	echo '{"code":"SECRET-1"}' >in

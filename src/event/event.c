@@ -4,6 +4,7 @@
 #include "event/event.h"
 
 #include "base/clock.h"
+#include "base/diag.h"
 #include "net/digest.h"
 
 enum { TRACEPARENT_BYTES = 55 };
@@ -34,6 +35,7 @@ fault_schema(struct fault *f, const char *reason, struct schema *s,
     const struct json *j, uint32_t node, const char *prefix)
 {
 	const struct schema_fault *list;
+	struct buf text = { 0 };
 	size_t n, i;
 
 	fault_set(f, reason, "%s", "");
@@ -43,11 +45,15 @@ fault_schema(struct fault *f, const char *reason, struct schema *s,
 			buf_putc(&f->error, '\n');
 			buf_putc(&f->records, ',');
 		}
+		text.len = 0;
 		schema_fault_text(s, &list[i], j, node, prefix, f->values,
-		    &f->error);
+		    &text);
+		/* A name may hold a line's end. */
+		diag_foreign(&f->error, buf_bytes(&text), SIZE_MAX);
 		schema_fault_json(s, &list[i], j, node, prefix, f->values,
 		    &f->records);
 	}
+	buf_clear(&text);
 }
 
 void

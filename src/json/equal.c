@@ -117,59 +117,32 @@ json_equal(const struct json *a, uint32_t i, const struct json *b, uint32_t k)
 	}
 }
 
-static uint64_t
-hash_number(const struct json *j, uint32_t i)
-{
-	struct number n = number_of(json_bytes(j, i));
-	struct buf digits = { 0 };
-	uint64_t h[2] = { 0 };
-	size_t k;
-
-	if (!n.digits.len)
-		return 0;
-	for (k = 0; k < n.digits.len; k++)
-		if (n.digits.p[k] != '.')
-			buf_putc(&digits, n.digits.p[k]);
-	h[0] = siphash13(j->seed, digits.p, digits.len);
-	h[1] = (uint64_t)n.exponent * 2 + n.negative;
-	buf_clear(&digits);
-	return siphash13(j->seed, h, sizeof(h));
-}
-
-static uint64_t
-hash_string(const struct json *j, uint32_t i)
-{
-	struct buf scratch = { 0 };
-	struct span s = json_string(j, i, &scratch);
-	uint64_t h = siphash13(j->seed, s.p, s.len);
-
-	buf_clear(&scratch);
-	return h;
-}
-
 uint64_t
-json_hash(const struct json *j, uint32_t i)
+json_hash(const struct json *j, uint32_t i, struct buf *scratch)
 {
 	enum json_kind kind = json_kind(j, i);
 	uint64_t h[2] = { (uint64_t)kind, 0 };
+	struct span s;
 	uint32_t k;
 
 	switch (kind) {
 	case JSON_STRING:
-		return hash_string(j, i);
+		s = json_string(j, i, scratch);
+		return siphash13(j->seed, s.p, s.len);
 	case JSON_NUMBER:
-		return hash_number(j, i);
+		s = number_spell(json_bytes(j, i), scratch);
+		return siphash13(j->seed, s.p, s.len);
 	case JSON_ARRAY:
 		for (k = i + 1; k < json_next(j, i); k = json_next(j, k)) {
-			h[1] = json_hash(j, k);
+			h[1] = json_hash(j, k, scratch);
 			h[0] = siphash13(j->seed, h, sizeof(h));
 		}
 		return h[0];
 	case JSON_OBJECT:
 		/* A sum, since order is nothing. */
 		for (k = i + 1; k < json_next(j, i); k = json_next(j, k + 1)) {
-			uint64_t pair[2] = { json_hash(j, k),
-				json_hash(j, k + 1) };
+			uint64_t pair[2] = { json_hash(j, k, scratch),
+				json_hash(j, k + 1, scratch) };
 
 			h[1] += siphash13(j->seed, pair, sizeof(pair));
 		}

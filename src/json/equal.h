@@ -12,7 +12,10 @@
 
 bool json_equal(const struct json *, uint32_t, const struct json *, uint32_t);
 
-/* Equal values have equal hashes; keyed by the reader's seed. */
-uint64_t json_hash(const struct json *, uint32_t);
+/*
+ * Equal values have equal hashes; keyed by the reader's seed. The contents of
+ * *scratch are replaced.
+ */
+uint64_t json_hash(const struct json *, uint32_t, struct buf *scratch);
 
 #endif

@@ -6,7 +6,10 @@
 
 #include <stddef.h>
 
-enum { MAX_EXPONENT_DIGITS = 17 };
+enum {
+	MAX_EXPONENT_DIGITS = 17,
+	MAX_PLAIN_BYTES = 20, /* of an integer that is spelled as it is */
+};
 
 /* The number behind an "e"; saturates, far beyond any text's length. */
 static int64_t
@@ -187,4 +190,35 @@ number_to_size(struct span text, size_t *out)
 		*out = *out * 10 + digit;
 	}
 	return true;
+}
+
+struct span
+number_spell(struct span text, struct buf *b)
+{
+	struct number n;
+	int64_t left;
+	size_t i;
+
+	for (i = *text.p == '-'; i < text.len; i++)
+		if (text.p[i] < '0' || text.p[i] > '9')
+			break;
+	if (i == text.len && text.len <= MAX_PLAIN_BYTES &&
+	    !span_eq(text, SPAN("-0")))
+		return text;
+	n = number_of(text);
+	b->len = 0;
+	if (n.negative)
+		buf_putc(b, '-');
+	for (i = 0; i < n.digits.len; i++)
+		if (n.digits.p[i] != '.')
+			buf_putc(b, n.digits.p[i]);
+	left = n.exponent - (int64_t)number_n_digits(&n);
+	if (!n.digits.len)
+		buf_putc(b, '0');
+	else if (left < 0 || n.exponent + n.negative > MAX_PLAIN_BYTES)
+		buf_printf(b, "e%lld", (long long)n.exponent);
+	else
+		while (left--)
+			buf_putc(b, '0');
+	return buf_bytes(b);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/span.h"
 
 enum { NUMBER_MAX_DIVISOR_DIGITS = 18 };
@@ -40,6 +41,12 @@ bool number_is_multiple(const struct number *value,
  * larger. false: it is none.
  */
 bool number_to_size(struct span text, size_t *);
+
+/*
+ * The same text for the same number: the integer, if it is short, else digits
+ * and exponent. A span of the text, or of *scratch, whose contents are replaced.
+ */
+struct span number_spell(struct span text, struct buf *scratch);
 
 /* How many digits there are, without the point. */
 size_t number_n_digits(const struct number *);

@@ -66,7 +66,8 @@ bool schema_check(struct schema *, const struct json *, uint32_t node);
 /* A keyword that failed. */
 struct schema_fault {
 	const struct block *block; /* the schema that has it */
-	const char *keyword;       /* static; "false": that schema */
+	const char *keyword;       /* static; "false": that schema; "" with
+	                            * a limit: none in particular */
 	uint32_t node;             /* the value, in the instance */
 	struct span name;          /* of the member that is missing or bad */
 	bool limit;                /* it took too many steps */

@@ -15,6 +15,8 @@ enum {
 	BLOCK_WORK = 8, /* of a block, as json/regex.h counts: 33 million of
 	                 * them are a second */
 	MAX_DEPTH = 4000, /* of blocks; JSON_MAX_DEPTH of values */
+	NODE_WORK = 4, /* of a value that is looked at, compared or hashed */
+	BYTES_A_STEP = 4, /* of a string or number */
 	FEW_ITEMS = 8, /* up to here uniqueItems compares pair by pair */
 };
 
@@ -48,10 +50,11 @@ static bool
 fault(struct schema_run *r, const struct block *b, uint32_t node,
     const char *keyword, struct span name)
 {
-	if (r->collect)
+	/* Without steps left nothing is known to be a fault. */
+	if (r->collect && !r->exhausted)
 		add_fault(r, (struct schema_fault){ .block = b,
 			.keyword = keyword, .node = node, .name = name });
-	return !r->all || r->n_faults == SCHEMA_MAX_FAULTS;
+	return !r->all || r->exhausted || r->n_faults == SCHEMA_MAX_FAULTS;
 }
 
 static bool
@@ -75,6 +78,17 @@ give_up(struct schema_run *r, const struct block *b, uint32_t node,
 	r->exhausted = true;
 	r->work = 0;
 	return false;
+}
+
+/* Take steps for what follows; false: there are not as many. */
+static inline bool
+spend(struct schema_run *r, const struct block *b, uint32_t node,
+    const char *keyword, int64_t work)
+{
+	if (r->work < work)
+		return give_up(r, b, node, keyword);
+	r->work -= work;
+	return true;
 }
 
 /* The schema over the same value. */
@@ -145,12 +159,24 @@ among(struct schema_run *r, const struct block *b, const struct values *v,
 	if (kind == JSON_STRING)
 		return names_find(&v->strings,
 		    json_string(j, node, &r->scratch)) >= 0;
+	if (kind == JSON_NUMBER)
+		return names_find(&v->numbers,
+		    number_spell(json_bytes(j, node), &r->scratch)) >= 0;
 	if (kind <= JSON_TRUE)
 		return v->kinds & 1u << kind;
 	own = &r->set->documents[b->document]->json;
-	for (i = 0; i < v->n_nodes; i++)
-		if (json_equal(j, node, own, v->nodes[i]))
+	for (i = 0; i < v->n_nodes; i++) {
+		uint32_t k = v->nodes[i];
+		uint32_t size = json_next(own, k) - k;
+
+		if (json_at(own, k)->n != json_at(j, node)->n)
+			size = 1;
+		if (!spend(r, b, node, v == b->const_ ? "const" : "enum",
+		    2 * NODE_WORK * (int64_t)size))
+			return false;
+		if (json_equal(j, node, own, k))
 			return true;
+	}
 	return false;
 }
 
@@ -230,7 +256,7 @@ unique(struct schema_run *r, uint32_t array)
 	uint32_t n = json_at(j, array)->n, end = json_next(j, array), i, k;
 	size_t size = 16, h;
 
-	if (n <= FEW_ITEMS) {
+	if (n <= FEW_ITEMS && end == array + 1 + n) {
 		for (i = array + 1; i < end; i = json_next(j, i))
 			for (k = json_next(j, i); k < end; k = json_next(j, k))
 				if (json_equal(j, i, j, k))
@@ -243,7 +269,7 @@ unique(struct schema_run *r, uint32_t array)
 	    sizeof(*r->table));
 	memset(r->table, 0, size * sizeof(*r->table));
 	for (i = array + 1; i < end; i = json_next(j, i)) {
-		for (h = json_hash(j, i) & (size - 1); r->table[h];
+		for (h = json_hash(j, i, &r->scratch) & (size - 1); r->table[h];
 		    h = (h + 1) & (size - 1))
 			if (json_equal(j, i, j, r->table[h]))
 				return false;
@@ -298,8 +324,12 @@ run_array(struct schema_run *r, const struct block *b, uint32_t node)
 	}
 	if (a->contains && !run_contains(r, b, node) && !r->all)
 		return false;
-	return !a->unique || unique(r, node) ||
-	    !stop(r, b, node, "uniqueItems");
+	if (!a->unique)
+		return true;
+	if (!spend(r, b, node, "uniqueItems", 4 * NODE_WORK *
+	    (int64_t)(end - node)))
+		return false;
+	return unique(r, node) || !stop(r, b, node, "uniqueItems");
 }
 
 static bool
@@ -311,10 +341,15 @@ run_dependents(struct schema_run *r, const struct block *b, uint32_t node)
 	for (i = 0; i < o->n_dependents; i++) {
 		const struct dependent *d = &o->dependents[i];
 
+		if (!spend(r, b, node, d->block ? "dependentSchemas" :
+		    "dependentRequired", json_at(r->j, node)->n))
+			return false;
 		if (!json_get(r->j, node, d->name))
 			continue;
 		for (k = 0; k < d->n_required; k++)
-			if (!json_get(r->j, node, d->required[k]) && fault(r,
+			if (spend(r, b, node, "dependentRequired",
+			    json_at(r->j, node)->n) &&
+			    !json_get(r->j, node, d->required[k]) && fault(r,
 			    b, node, "dependentRequired", d->required[k]))
 				return false;
 		if (d->block && !apply(r, d->block, node) && !r->all)
@@ -330,8 +365,8 @@ missing(struct schema_run *r, const struct block *b, uint32_t node)
 	size_t i;
 
 	for (i = 0; i < o->names.n; i++)
-		if (o->properties[i].required &&
-		    !json_get(r->j, node, o->names.list[i]) &&
+		if (o->properties[i].required && spend(r, b, node, "required",
+		    json_at(r->j, node)->n) && !json_get(r->j, node, o->names.list[i]) &&
 		    fault(r, b, node, "required", o->names.list[i]))
 			return false;
 	return true;
@@ -349,9 +384,12 @@ run_member(struct schema_run *r, const struct block *b, uint32_t name,
 	if (known && !apply_below(r, p->block, name + 1) && !r->all)
 		return false;
 	for (i = 0; i < o->n_patterns; i++) {
-		enum regex_result m = regex_match(o->patterns[i].regex,
-		    json_string(r->j, name, &r->scratch), &r->work);
+		enum regex_result m;
 
+		if (!spend(r, b, name + 1, "patternProperties", NODE_WORK))
+			return false;
+		m = regex_match(o->patterns[i].regex,
+		    json_string(r->j, name, &r->scratch), &r->work);
 		if (m == REGEX_LIMIT)
 			return give_up(r, b, name + 1, "patternProperties");
 		if (m == REGEX_NO)
@@ -486,10 +524,7 @@ mark(struct schema_run *r, size_t from)
 		memset(r->marks + n, 0, (r->cap_marks - n) *
 		    sizeof(*r->marks));
 	}
-	if (++r->look == 0) {
-		memset(r->marks, 0, r->cap_marks * sizeof(*r->marks));
-		r->look = 1;
-	}
+	r->look++;
 	for (; from < r->n_trail; from++)
 		r->marks[r->trail[from]] = r->look;
 }
@@ -546,15 +581,26 @@ run_rules(struct schema_run *r, const struct block *b, uint32_t node)
 	return good && r->n_faults == faults;
 }
 
+/* Of a block over a value. */
+static inline int64_t
+block_work(const struct json *j, uint32_t node)
+{
+	const struct json_node *n = json_at(j, node);
+
+	return BLOCK_WORK + (n->kind >= JSON_ARRAY ? n->n * NODE_WORK :
+	    n->len / BYTES_A_STEP);
+}
+
 static bool
 run_block(struct schema_run *r, const struct block *b, uint32_t node)
 {
 	bool track = r->track, good;
 	size_t trail = r->n_trail, scope = r->n_scope;
 
-	if (r->work < BLOCK_WORK || r->depth == MAX_DEPTH)
-		return give_up(r, b, node, "$ref");
-	r->work -= BLOCK_WORK;
+	if (r->depth == MAX_DEPTH)
+		return give_up(r, b, node, "");
+	if (!spend(r, b, node, "", block_work(r->j, node)))
+		return false;
 	r->depth++;
 	if (r->dynamic && (!scope || r->scope[scope - 1] != b->resource)) {
 		r->scope = alloc_grow(r->scope, &r->cap_scope, scope + 1,
@@ -586,6 +632,11 @@ run(struct schema *s, const struct json *j, uint32_t node, bool collect,
 	r->collect = collect;
 	r->all = all;
 	r->exhausted = false;
+	/* Never in the middle of a value: older marks would seem new. */
+	if (r->look > UINT32_MAX / 2) {
+		memset(r->marks, 0, r->cap_marks * sizeof(*r->marks));
+		r->look = 0;
+	}
 	r->n_trail = r->n_scope = r->n_faults = 0;
 	return apply(r, s->root, node) && !r->exhausted;
 }
@@ -596,6 +647,27 @@ schema_check(struct schema *s, const struct json *j, uint32_t node)
 	return run(s, j, node, false, false);
 }
 
+/* What two schemas have in common fails in both: once is enough. */
+static void
+drop_repeats(struct schema_run *r)
+{
+	size_t n = 0, i, k;
+
+	for (i = 0; i < r->n_faults; i++) {
+		const struct schema_fault *f = &r->faults[i];
+
+		for (k = 0; k < n; k++)
+			if (r->faults[k].block == f->block &&
+			    r->faults[k].node == f->node &&
+			    r->faults[k].keyword == f->keyword &&
+			    span_eq(r->faults[k].name, f->name))
+				break;
+		if (k == n)
+			r->faults[n++] = *f;
+	}
+	r->n_faults = n;
+}
+
 const struct schema_fault *
 schema_faults(struct schema *s, const struct json *j, uint32_t node, bool all,
     size_t *n)
@@ -603,6 +675,7 @@ schema_faults(struct schema *s, const struct json *j, uint32_t node, bool all,
 	struct schema_run *r = &s->set->run;
 
 	(void)run(s, j, node, true, all);
+	drop_repeats(r);
 	if (r->exhausted)
 		add_fault(r, r->limit);
 	*n = r->n_faults;

@@ -62,6 +62,28 @@ keep_string(struct compile *c, uint32_t node)
 	return s;
 }
 
+static struct span
+keep_number(struct compile *c, uint32_t node)
+{
+	struct buf scratch = { 0 };
+	struct span s = arena_copy(&c->s->set.arena,
+	    number_spell(json_bytes(c->j, node), &scratch));
+
+	buf_clear(&scratch);
+	return s;
+}
+
+/* A table of names is cleared with the set. */
+static void
+keep_table(struct compile *c, struct names *table)
+{
+	struct schemas *s = c->s;
+
+	s->tables = alloc_grow(s->tables, &s->cap_tables, s->n_tables + 1,
+	    sizeof(struct names *));
+	s->tables[s->n_tables++] = table;
+}
+
 /* The schema below the one at work. */
 static struct block *
 below(struct compile *c, uint32_t node)
@@ -119,13 +141,8 @@ object_rules(struct compile *c)
 static struct property *
 property(struct compile *c, struct object_rules *o, uint32_t name)
 {
-	if (!o->names.list) {
-		struct schemas *s = c->s;
-
-		s->tables = alloc_grow(s->tables, &s->cap_tables,
-		    s->n_tables + 1, sizeof(struct names *));
-		s->tables[s->n_tables++] = &o->names;
-	}
+	if (!o->names.list)
+		keep_table(c, &o->names);
 	return &o->properties[names_add(&o->names, keep_string(c, name))];
 }
 
@@ -202,6 +219,8 @@ add_value(struct compile *c, struct values *v, uint32_t node)
 
 	if (kind == JSON_STRING)
 		names_add(&v->strings, keep_string(c, node));
+	else if (kind == JSON_NUMBER)
+		names_add(&v->numbers, keep_number(c, node));
 	else if (kind <= JSON_TRUE)
 		v->kinds |= 1u << kind;
 	else
@@ -212,12 +231,10 @@ static struct values *
 values(struct compile *c, size_t n)
 {
 	struct values *v = arena_alloc(&c->s->set.arena, 1, sizeof(*v));
-	struct schemas *s = c->s;
 
-	v->nodes = arena_alloc(&s->set.arena, n, sizeof(*v->nodes));
-	s->tables = alloc_grow(s->tables, &s->cap_tables, s->n_tables + 1,
-	    sizeof(struct names *));
-	s->tables[s->n_tables++] = &v->strings;
+	v->nodes = arena_alloc(&c->s->set.arena, n, sizeof(*v->nodes));
+	keep_table(c, &v->strings);
+	keep_table(c, &v->numbers);
 	return v;
 }
 
@@ -307,11 +324,10 @@ compile_patterns(struct compile *c, uint32_t node)
 	return 0;
 }
 
-/* The rule for a name; dependentRequired and dependentSchemas may share it. */
+/* A rule for a name, of which dependentRequired may have one, too. */
 static struct dependent *
 dependent(struct compile *c, struct object_rules *o, uint32_t name)
 {
-	struct span s = keep_string(c, name);
 	uint32_t both[2];
 	size_t i, n = 0;
 
@@ -325,10 +341,7 @@ dependent(struct compile *c, struct object_rules *o, uint32_t name)
 		o->dependents = arena_alloc(&c->s->set.arena, n,
 		    sizeof(*o->dependents));
 	}
-	for (i = 0; i < o->n_dependents; i++)
-		if (span_eq(o->dependents[i].name, s))
-			return &o->dependents[i];
-	o->dependents[o->n_dependents].name = s;
+	o->dependents[o->n_dependents].name = keep_string(c, name);
 	return &o->dependents[o->n_dependents++];
 }
 

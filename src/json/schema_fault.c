@@ -30,7 +30,7 @@ put_place(const struct schema *s, const struct schema_fault *f, struct buf *b)
 {
 	schema_place(s->set, s->document, f->block->document, f->block->node,
 	    b);
-	if (!f->block->nothing) {
+	if (!f->block->nothing && *f->keyword) {
 		buf_putc(b, '/');
 		buf_puts(b, f->keyword);
 	}
@@ -108,7 +108,7 @@ put_keyword(const struct schema *s, const struct schema_fault *f,
 {
 	struct span value = expected(s, f);
 
-	buf_printf(b, " (%s%s", f->keyword, value.len ? " " : "");
+	buf_printf(b, "%s%s", f->keyword, value.len ? " " : "");
 	buf_span(b, value);
 }
 
@@ -117,6 +117,9 @@ schema_fault_brief(const struct schema *s, const struct schema_fault *f,
     struct buf *b)
 {
 	put_verdict(f, b);
+	if (!*f->keyword)
+		return;
+	buf_puts(b, " (");
 	put_keyword(s, f, b);
 	buf_putc(b, ')');
 }
@@ -134,8 +137,9 @@ schema_fault_text(const struct schema *s, const struct schema_fault *f,
 	if (b->len == start)
 		buf_puts(b, "the value");
 	put_verdict(f, b);
+	buf_puts(b, " (");
 	put_keyword(s, f, b);
-	buf_puts(b, ", schema at '");
+	buf_printf(b, "%sschema at '", *f->keyword ? ", " : "");
 	put_place(s, f, b);
 	buf_putc(b, '\'');
 	if (found && have.len <= MAX_FOUND_BYTES) {
@@ -154,7 +158,8 @@ schema_fault_json(const struct schema *s, const struct schema_fault *f,
 	struct buf text = { 0 };
 
 	buf_putc(b, '{');
-	json_put_member(b, "keyword", span_of(f->keyword));
+	if (*f->keyword)
+		json_put_member(b, "keyword", span_of(f->keyword));
 	buf_puts(&text, prefix);
 	pointer_to(j, root, f->node, &text);
 	json_put_member(b, "instanceLocation", buf_bytes(&text));

@@ -20,9 +20,9 @@ struct blocks {
 
 /* enum or const. */
 struct values {
-	struct names strings;
+	struct names strings, numbers; /* as number_spell has them */
 	unsigned kinds;  /* a bit a json_kind: of null, true and false */
-	uint32_t *nodes; /* numbers, arrays and objects, in the document */
+	uint32_t *nodes; /* arrays and objects, in the document */
 	size_t n_nodes;
 };
 

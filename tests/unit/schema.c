@@ -35,6 +35,19 @@ static const struct {
 	{ "{\"enum\":[\"A\",null,true]}", "false",
 	    "the value is not one of the values allowed (enum "
 	    "[\"A\",null,true], schema at '/enum')" },
+	{ "{\"enum\":[1000,-15e-1,0]}", "1e3", NULL },
+	{ "{\"enum\":[1000,-15e-1,0]}", "-1.50", NULL },
+	{ "{\"enum\":[1000,-15e-1,0]}", "-0", NULL },
+	{ "{\"enum\":[1000,-15e-1,0]}", "1.5",
+	    "the value is not one of the values allowed (enum "
+	    "[1000,-15e-1,0], schema at '/enum')" },
+	{ "{\"const\":12345678901234567890}", "1.234567890123456789e19", NULL },
+	{ "{\"const\":1e400}", "10.0e399", NULL },
+	{ "{\"const\":100000000000000000000}", "1e20", NULL },
+	{ "{\"uniqueItems\":true}", "[1.5,1,2,3,4,5,6,7,8,9,15e-2]", NULL },
+	{ "{\"uniqueItems\":true}", "[1.5,1,2,3,4,5,6,7,8,9,15e-1]",
+	    "the value has items that are equal (uniqueItems true, schema at "
+	    "'/uniqueItems')" },
 	{ "{\"const\":\"x\"}", "\"x\"", NULL },
 	{ "{\"const\":\"x\"}", "\"y\"",
 	    "the value is not the value required (const \"x\", schema at '/const')" },
@@ -245,33 +258,85 @@ run_set(struct json *j)
 	buf_clear(&text);
 }
 
-/* A schema that takes each value many ways ends nevertheless. */
+/* What two branches have in common is named once. */
 static void
-run_hostile(struct json *j)
+run_common(struct json *j)
 {
 	struct schemas *s = schemas_new(0);
 	struct buf v = { 0 }, text = { 0 };
 	struct schema *schema;
 	struct error e;
-	int i;
 
-	schema = schemas_compile(s, add(s, "{\"anyOf\":["
-	    "{\"items\":{\"$ref\":\"#\"},\"minItems\":2},"
-	    "{\"items\":{\"$ref\":\"#\"},\"minItems\":3}]}", "file:///s"),
-	    &e);
-	for (i = 0; i < 60; i++)
-		buf_putc(&text, '[');
-	for (i = 0; i < 60; i++)
-		buf_putc(&text, ']');
-	read_text(j, &v, buf_str(&text));
-	text.len = 0;
-	if (!schema)
-		expect("hostile", e.text, "a schema");
-	else if (schema_check(schema, j, 0))
-		expect("hostile", "valid", "not valid");
+	schema = schemas_compile(s, add(s, "{\"anyOf\":[{\"$ref\":\"#/$defs/x\"},"
+	    "{\"$ref\":\"#/$defs/x\"}],\"$defs\":{\"x\":{\"type\":\"null\"}}}",
+	    "file:///s"), &e);
+	read_text(j, &v, "1");
+	if (schema)
+		explain(schema, j, true, &text);
+	expect("common", buf_str(&text), "the value matches none of the "
+	    "schemas (anyOf [{\"$ref\":\"#/$defs/x\"},{\"$ref\":\"#/$defs/x\"}],"
+	    " schema at '/anyOf')\nthe value has the wrong type (type \"null\","
+	    " schema at '/$defs/x/type')");
 	schemas_free(s);
 	buf_clear(&v);
 	buf_clear(&text);
+}
+
+/*
+ * A schema that takes each value many ways ends nevertheless, and what is said
+ * is that alone: `open` 16 times, what is innermost, `close` 16 times.
+ */
+static void
+run_hostile(struct json *j, const char *text, const char *open,
+    const char *close)
+{
+	struct schemas *s = schemas_new(0);
+	struct buf v = { 0 }, value = { 0 }, got = { 0 };
+	struct schema *schema;
+	struct error e;
+	int i;
+
+	for (i = 0; i < 16; i++)
+		buf_puts(&value, open);
+	buf_puts(&value, "{\"a\":0");
+	for (i = 0; i < 5000; i++)
+		buf_printf(&value, ",\"a%d\":[%d,%d]", i, i, i + 1);
+	buf_putc(&value, '}');
+	for (i = 0; i < 16; i++)
+		buf_puts(&value, close);
+	schema = schemas_compile(s, add(s, text, "file:///s"), &e);
+	read_text(j, &v, buf_str(&value));
+	if (!schema)
+		expect(text, e.text, "a schema");
+	else if (schema_check(schema, j, 0))
+		expect(text, "valid", "not valid");
+	else
+		explain(schema, j, false, &got);
+	if (!strstr(buf_str(&got), "takes too many steps to check") ||
+	    strchr(got.p, '\n'))
+		expect(text, buf_str(&got), "one line, of too many steps");
+	schemas_free(s);
+	buf_clear(&v);
+	buf_clear(&value);
+	buf_clear(&got);
+}
+
+static void
+run_all_hostile(struct json *j)
+{
+	run_hostile(j, "{\"anyOf\":["
+	    "{\"items\":{\"$ref\":\"#\"},\"contains\":false},"
+	    "{\"items\":{\"$ref\":\"#\"},\"contains\":false}]}",
+	    "[[[", "]]]");
+	/* Few blocks, but each over a large value. */
+	run_hostile(j, "{\"anyOf\":["
+	    "{\"properties\":{\"c\":{\"$ref\":\"#\"}},\"required\":[\"x\"]},"
+	    "{\"properties\":{\"c\":{\"$ref\":\"#\"}},\"required\":[\"y\"]}]}",
+	    "{\"c\":", "}");
+	run_hostile(j, "{\"$ref\":\"#/$defs/x\",\"$defs\":{\"x\":{\"anyOf\":["
+	    "{\"items\":{\"$ref\":\"#/$defs/x\"},\"uniqueItems\":true,"
+	    "\"not\":true},{\"items\":{\"$ref\":\"#/$defs/x\"},"
+	    "\"uniqueItems\":true,\"not\":true}]}}}", "[", "]");
 }
 
 int
@@ -282,7 +347,8 @@ main(void)
 	json_init(&j);
 	run_rows(&j);
 	run_set(&j);
-	run_hostile(&j);
+	run_common(&j);
+	run_all_hostile(&j);
 	json_clear(&j);
 	return failures != 0;
 }
