@@ -12,6 +12,7 @@
 
 enum {
 	MAX_HOPS = 100, /* of a $ref to a $ref to … */
+	MAX_IN_PLACE = 1000, /* of a schema's schemas for the same value */
 };
 
 struct compile {
@@ -21,12 +22,13 @@ struct compile {
 	struct block *block;
 	const struct json *j;
 	const struct dialect *dialect;
+	bool far; /* more than MAX_IN_PLACE */
 };
 
 static struct block *block_for(struct compile *, uint32_t document,
     uint32_t node, uint32_t resource);
-static struct schema *compile_document(struct schemas *, uint32_t document,
-    struct error *);
+static struct schema *compile_node(struct schemas *, uint32_t document,
+    uint32_t node, struct error *);
 
 /* Say what is wrong with the keyword whose value is at a node. */
 static int
@@ -763,7 +765,7 @@ default_metaschema(struct schemas *s, struct error *e)
 	buf_span(&text, m->text);
 	n = schemas_read(s->meta, &text, METASCHEMA_2020_12, &bad);
 	schemas_declare(s->meta, n, 0);
-	return s->metaschema = compile_document(s->meta, (uint32_t)n, e);
+	return s->metaschema = compile_node(s->meta, (uint32_t)n, 0, e);
 }
 
 static struct dialect *
@@ -783,13 +785,14 @@ new_dialect(struct schemas *s, struct span uri, struct error *e)
 	}
 	if (schema_set_resolve(&s->set, 0, uri, &document, &node, &dynamic,
 	    &why) < 0) {
-		error_set(e, "$schema: %s", why.text);
+		error_set(e, "$schema: %s; the draft known here is '%s'",
+		    why.text, METASCHEMA_2020_12);
 		return NULL;
 	}
 	if (read_vocabularies(s, document, node, d, e) < 0)
 		return NULL;
 	if (!s->unchecked)
-		d->metaschema = compile_document(s, document, e);
+		d->metaschema = compile_node(s, document, node, e);
 	return s->unchecked || d->metaschema ? d : NULL;
 }
 
@@ -956,22 +959,25 @@ compile_block(struct compile *c, struct block *b)
 	return 0;
 }
 
-static bool endless(struct block *);
+static bool endless(struct compile *, struct block *, unsigned depth);
 
 static bool
-any_endless(const struct blocks *list)
+any_endless(struct compile *c, const struct blocks *list, unsigned depth)
 {
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		if (endless(list->list[i]))
+		if (endless(c, list->list[i], depth))
 			return true;
 	return false;
 }
 
-/* Does the schema lead back to itself without a step into the value? */
+/*
+ * Does the schema lead back to itself without a step into the value, or so far
+ * that it may as well?
+ */
 static bool
-endless(struct block *b)
+endless(struct compile *c, struct block *b, unsigned depth)
 {
 	const struct in_place *p = b ? b->in_place : NULL;
 	bool found = false;
@@ -979,16 +985,19 @@ endless(struct block *b)
 
 	if (!b || b->acyclic)
 		return false;
-	if (b->visiting)
+	c->far = depth++ == MAX_IN_PLACE;
+	if (b->visiting || c->far)
 		return true;
 	b->visiting = true;
 	if (p)
-		found = endless(p->ref) || any_endless(&p->all_of) ||
-		    any_endless(&p->any_of) || any_endless(&p->one_of) ||
-		    endless(p->not) || endless(p->if_) || endless(p->then) ||
-		    endless(p->else_);
+		found = endless(c, p->ref, depth) ||
+		    any_endless(c, &p->all_of, depth) ||
+		    any_endless(c, &p->any_of, depth) ||
+		    any_endless(c, &p->one_of, depth) ||
+		    endless(c, p->not, depth) || endless(c, p->if_, depth) ||
+		    endless(c, p->then, depth) || endless(c, p->else_, depth);
 	for (i = 0; !found && b->object && i < b->object->n_dependents; i++)
-		found = endless(b->object->dependents[i].block);
+		found = endless(c, b->object->dependents[i].block, depth);
 	b->visiting = false;
 	b->acyclic = !found;
 	return found;
@@ -1007,27 +1016,28 @@ compile_queue(struct compile *c)
 			return -1;
 	}
 	for (i = first; i < s->n_queue; i++) {
-		if (!endless(s->queue[i]))
+		if (!endless(c, s->queue[i], 0))
 			continue;
 		c->block = s->queue[i];
-		return refuse(c, c->block->node, "refers to itself without "
-		    "a step into the value");
+		return refuse(c, c->block->node, "%s without a step into "
+		    "the value", c->far ? "leads through too many schemas" :
+		    "refers to itself");
 	}
 	return 0;
 }
 
 static struct schema *
-compile_document(struct schemas *s, uint32_t document, struct error *e)
+compile_node(struct schemas *s, uint32_t document, uint32_t node,
+    struct error *e)
 {
 	struct compile c = { .s = s, .e = e };
-	const struct document *d = s->set.documents[document];
 	uint32_t main = s->main;
 	struct schema *schema = NULL;
 	struct block *root;
 
 	s->main = document;
-	root = block_for(&c, document, d->root,
-	    schema_set_resource(&s->set, document, d->root));
+	root = block_for(&c, document, node,
+	    schema_set_resource(&s->set, document, node));
 	if (root && compile_queue(&c) == 0) {
 		schema = arena_alloc(&s->set.arena, 1, sizeof(*schema));
 		*schema = (struct schema){ .set = s, .root = root,
@@ -1040,7 +1050,8 @@ compile_document(struct schemas *s, uint32_t document, struct error *e)
 struct schema *
 schemas_compile(struct schemas *s, int document, struct error *e)
 {
-	return compile_document(s, (uint32_t)document, e);
+	return compile_node(s, (uint32_t)document,
+	    s->set.documents[document]->root, e);
 }
 
 struct schemas *

@@ -82,6 +82,11 @@ static const struct {
 	    "\"any\":{\"$id\":\"any\",\"items\":{\"$dynamicRef\":\"#i\"},"
 	    "\"$defs\":{\"i\":{\"$dynamicAnchor\":\"i\",\"type\":\"null\"}}}}}",
 	    "[\"a\"]", NULL },
+	/* A metaschema that is part of its schema. */
+	{ "{\"$id\":\"http://x/own\",\"$schema\":\"http://x/meta\","
+	    "\"type\":\"string\",\"$defs\":{\"m\":{\"$id\":\"http://x/meta\","
+	    "\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+	    "\"type\":\"object\"}}}", "\"a\"", NULL },
 	/* The last of two equal names is the one that counts. */
 	{ "{\"properties\":{\"a\":{\"type\":\"null\"}}}",
 	    "{\"a\":1,\"a\":null}", NULL },
@@ -111,7 +116,9 @@ static const struct {
 	{ "{\"$ref\":\"#/$defs/x\"}",
 	    "schema at '/$ref': 'file:///s#/$defs/x' leads to nothing" },
 	{ "{\"x-unit\":1,\"$schema\":\"urn:x\"}", "$schema: there is no "
-	    "schema 'urn:x' in the catalog or the --ref directories" },
+	    "schema 'urn:x' in the catalog or the --ref directories; the "
+	    "draft known here is "
+	    "'https://json-schema.org/draft/2020-12/schema'" },
 	{ "{\"pattern\":\"a++\"}", "schema at '/pattern': pattern: "
 	    "nothing to repeat at offset 2" },
 	{ "{\"pattern\":\"(\"}", "schema at '/pattern': pattern: a group "
@@ -258,6 +265,29 @@ run_set(struct json *j)
 	buf_clear(&text);
 }
 
+/* Each schema refers to the next one. */
+static void
+run_chain(void)
+{
+	struct schemas *s = schemas_new(0);
+	struct buf b = { 0 };
+	struct error e;
+	int i;
+
+	buf_puts(&b, "{\"$defs\":{");
+	for (i = 0; i < 2000; i++)
+		buf_printf(&b, "\"%d\":{\"not\":{\"$ref\":\"#/$defs/%d\"}},",
+		    i, i + 1);
+	buf_puts(&b, "\"2000\":true},\"$ref\":\"#/$defs/0\"}");
+	if (schemas_compile(s, add(s, buf_str(&b), "file:///s"), &e))
+		expect("a chain", "taken", "an error");
+	else
+		expect("a chain", e.text, "schema at '': leads through too "
+		    "many schemas without a step into the value");
+	schemas_free(s);
+	buf_clear(&b);
+}
+
 /* What two branches have in common is named once. */
 static void
 run_common(struct json *j)
@@ -347,6 +377,7 @@ main(void)
 	json_init(&j);
 	run_rows(&j);
 	run_set(&j);
+	run_chain();
 	run_common(&j);
 	run_all_hostile(&j);
 	json_clear(&j);
