@@ -70,6 +70,20 @@ hard_catalog() {
 	    "payload": { "a": "A", "b\"c": "B", "z": 3,
 	      "tree": { "next": { "next": {} } } } } ] }
 	END
+	# Rules that hang on members without naming them, and one that does not.
+	cat >catalog/union.json <<-'END'
+	{ "name": "union", "public": true, "required_attributes": ["a"],
+	  "payload": { "oneOf": [ { "$ref": "#/$defs/card" }, { "$ref": "#/$defs/sepa" } ],
+	    "allOf": [ { "not": { "maxProperties": 2 } },
+	      { "if": { "required": ["a"] },
+	        "then": { "properties": { "extra": { "type": "integer" } } } } ],
+	    "properties": { "a": true }, "unevaluatedProperties": false,
+	    "$defs": {
+	      "card": { "properties": { "kind": { "const": "card" } }, "required": ["kind"] },
+	      "sepa": { "properties": { "kind": { "const": "sepa" } }, "required": ["kind"] } } },
+	  "examples": [ { "name": "union",
+	    "payload": { "a": "A", "kind": "card", "extra": 1 } } ] }
+	END
 	cat >catalog/plain.json <<-'END'
 	{ "name": "pläin 1", "public": true, "payload": true,
 	  "examples": [ { "name": "pläin 1" },
@@ -145,7 +159,7 @@ valid() {
 		return 1
 	}
 	cut -d' ' -f1,2 found >names
-	printf 'send %s\n' customer.new customer:new pläin | same - names
+	printf 'send %s\n' customer.new customer:new pläin union | same - names
 }
 
 @test "the document: public events only, unique keys, no reference leaves it" {
@@ -156,11 +170,11 @@ valid() {
 	cp "$OUT" doc.json
 	hook-admin events --asyncapi | cmp - doc.json
 	jq -e '.asyncapi == "3.0.0" and (has("servers") | not) and
-		(.channels | keys) == ["customer.new", "customer.new-2", "pl..in.1"] and
+		(.channels | keys) == ["customer.new", "customer.new-2", "pl..in.1", "union"] and
 		([.channels[].address] | unique) == [null] and
 		[.components.messages[].name] ==
-			["customer.new", "customer:new", "pläin 1"] and
-		[.operations[].action] == ["send", "send", "send"] and
+			["customer.new", "customer:new", "pläin 1", "union"] and
+		[.operations[].action] == ["send", "send", "send", "send"] and
 		.components.messages["customer.new-2"]["x-required-attributes"] ==
 			["tenant"] and
 		(.components.messages["customer.new-2"].description |
@@ -186,14 +200,14 @@ valid() {
 	hard_catalog
 	hook-admin events --asyncapi >doc.json
 	jq -n '[{ id: "w", url: "http://a.example/",
-		subscriptions: ["customer:new", "customer.new", "pläin 1"],
+		subscriptions: ["*"],
 		attributes: { tenant: "t", a: "A", "b\"c": "B" } }]' >w.json
-	cat catalog/{new,hard,plain}.json | jq -c '.examples[]' |
+	cat catalog/{new,hard,plain,union}.json | jq -c '.examples[]' |
 		jq -c 'if .payload.tenant == "\"" then .payload.tenant = "t"
 			else . end' | ev-validate | ev-route -w w.json |
 		jq -c .body >bodies
-	[ "$(wc -l <bodies)" -eq 5 ]
-	for name in customer:new customer.new 'pläin 1'; do
+	[ "$(wc -l <bodies)" -eq 6 ]
+	for name in customer:new customer.new 'pläin 1' union; do
 		jq -c --arg name "$name" 'select(.name == $name)' bodies |
 			valid "$name"
 	done
@@ -210,6 +224,11 @@ valid() {
 	schema_of customer.new >schema.json
 	printf '{"name":"customer.new","payload":%s}\n' '{}' '{"z":2}' \
 		'{"z":3,"tree":{"next":{"next":1}}}' >wrong
+	run_prog ev-validate --schema schema.json wrong
+	want_code 1
+	[ ! -s "$OUT" ]
+	schema_of union >schema.json
+	printf '{"name":"union","payload":%s}\n' '{}' '{"kind":"cash"}' >wrong
 	run_prog ev-validate --schema schema.json wrong
 	want_code 1
 	[ ! -s "$OUT" ]
@@ -230,8 +249,8 @@ valid() {
 	local key
 	hard_catalog
 	hook-admin events --asyncapi >doc.json
-	jq -e '[.components.messages[].examples | length] == [1, 2, 2]' doc.json
-	for name in customer:new customer.new 'pläin 1'; do
+	jq -e '[.components.messages[].examples | length] == [1, 2, 2, 1]' doc.json
+	for name in customer:new customer.new 'pläin 1' union; do
 		jq -c --arg name "$name" '.components.messages[] |
 			select(.name == $name).examples[].payload' doc.json |
 			valid "$name"
@@ -244,7 +263,7 @@ valid() {
 		.headers["webhook-id"] + "." + .headers["webhook-timestamp"] + "." +
 		(.payload | tojson) + "\t" + .headers["webhook-signature"]' \
 		doc.json >signed
-	[ "$(wc -l <signed)" -eq 2 ]
+	[ "$(wc -l <signed)" -eq 3 ]
 	while IFS=$'\t' read -r text signature; do
 		[ "v1,$(printf %s "$text" | openssl dgst -sha256 -mac HMAC \
 			-macopt "hexkey:$key" -binary | base64)" = "$signature" ]

@@ -9,6 +9,8 @@
 #include "json/schema_impl.h"
 #include "json/write.h"
 
+enum { MAX_DEPTH = 64 }; /* of schemas that apply to one value */
+
 struct part {
 	uint32_t document, node;
 	const struct span *absent;
@@ -146,6 +148,23 @@ part_name(struct schema_bundle *b, struct part part)
 	return part.name;
 }
 
+/* Where the reference of a schema leads. It was compiled: somewhere. */
+static int
+resolve(const struct writing *w, uint32_t schema, uint32_t value,
+    uint32_t *document, uint32_t *node)
+{
+	struct schema_set *set = &w->bundle->set->set;
+	struct buf scratch = { 0 };
+	struct span anchor;
+	struct error e;
+	int r = schema_set_resolve(set, schema_set_resource(set, w->document,
+	    schema), json_string(w->j, value, &scratch), document, node,
+	    &anchor, &e);
+
+	buf_clear(&scratch);
+	return r;
+}
+
 /* What members that were taken out touch */
 
 static bool
@@ -159,26 +178,171 @@ is_absent(const struct writing *w, uint32_t string)
 	return false;
 }
 
-/* May what this schema says hang on a member that was taken out? */
+/* Does the keyword's schema apply to the instance itself, not to a part? */
 static bool
-mentions(const struct writing *w, uint32_t node)
+is_in_place(enum keyword_id id)
+{
+	return id == KEYWORD_ALL_OF || id == KEYWORD_ANY_OF ||
+	    id == KEYWORD_DEPENDENT_SCHEMAS;
+}
+
+/* Is one of the strings in this value a name that was taken out? */
+static bool
+names_absent(const struct writing *w, uint32_t value)
 {
 	uint32_t i;
 
-	for (i = node; i < json_next(w->j, node); i++)
-		if (json_kind(w->j, i) == JSON_STRING && (is_absent(w, i) ||
-		    json_string_is(w->j, i, SPAN("$ref")) ||
-		    json_string_is(w->j, i, SPAN("$dynamicRef"))))
+	for (i = value; i < json_next(w->j, value); i++)
+		if (json_kind(w->j, i) == JSON_STRING && is_absent(w, i))
+			return true;
+	return false;
+}
+
+static bool hangs(const struct writing *, uint32_t schema, unsigned depth);
+
+static bool
+target_hangs(const struct writing *w, uint32_t schema, uint32_t value,
+    unsigned depth)
+{
+	struct writing there = *w;
+	uint32_t node;
+
+	if (resolve(w, schema, value, &there.document, &node) < 0)
+		return true;
+	there.j = &w->bundle->set->set.documents[there.document]->json;
+	return hangs(&there, node, depth);
+}
+
+static bool
+any_hangs(const struct writing *w, uint32_t list, unsigned depth)
+{
+	uint32_t i;
+
+	for (i = list + 1; i < json_next(w->j, list); i = json_next(w->j, i))
+		if (hangs(w, i, depth))
+			return true;
+	return false;
+}
+
+/* Of an object of schemas by members' names. */
+static bool
+member_hangs(const struct writing *w, uint32_t object, unsigned depth)
+{
+	uint32_t k;
+
+	for (k = object + 1; k < json_next(w->j, object);
+	    k = json_next(w->j, k + 1))
+		if (is_absent(w, k) || hangs(w, k + 1, depth))
 			return true;
 	return false;
 }
 
 static bool
-member_mentions(const struct writing *w, uint32_t schema, const char *name)
+has_absent(const struct writing *w, uint32_t object)
+{
+	uint32_t k;
+
+	for (k = object + 1; k < json_next(w->j, object);
+	    k = json_next(w->j, k + 1))
+		if (is_absent(w, k))
+			return true;
+	return false;
+}
+
+static bool
+keyword_hangs(const struct writing *w, uint32_t schema, enum keyword_id id,
+    uint32_t value, unsigned depth)
+{
+	switch (id) {
+	case KEYWORD_REQUIRED:
+	case KEYWORD_DEPENDENT_REQUIRED:
+		return names_absent(w, value);
+	case KEYWORD_PROPERTIES:
+		return has_absent(w, value);
+	case KEYWORD_ADDITIONAL_PROPERTIES:
+	case KEYWORD_UNEVALUATED_PROPERTIES:
+	case KEYWORD_PATTERN_PROPERTIES:
+	case KEYWORD_PROPERTY_NAMES:
+	case KEYWORD_MIN_PROPERTIES:
+	case KEYWORD_MAX_PROPERTIES:
+	case KEYWORD_CONST:
+	case KEYWORD_ENUM:
+		return true; /* of all members, whatever their names */
+	case KEYWORD_DEPENDENT_SCHEMAS:
+		return member_hangs(w, value, depth);
+	case KEYWORD_ALL_OF:
+	case KEYWORD_ANY_OF:
+	case KEYWORD_ONE_OF:
+		return any_hangs(w, value, depth);
+	case KEYWORD_NOT:
+	case KEYWORD_IF:
+	case KEYWORD_THEN:
+	case KEYWORD_ELSE:
+		return hangs(w, value, depth);
+	case KEYWORD_REF:
+	case KEYWORD_DYNAMIC_REF:
+		return target_hangs(w, schema, value, depth);
+	default:
+		return false;
+	}
+}
+
+/* May the verdict of this schema hang on a member that was taken out? */
+static bool
+hangs(const struct writing *w, uint32_t schema, unsigned depth)
+{
+	uint32_t k;
+
+	if (json_kind(w->j, schema) != JSON_OBJECT)
+		return false;
+	if (depth == 0)
+		return true;
+	for (k = schema + 1; k < json_next(w->j, schema);
+	    k = json_next(w->j, k + 1)) {
+		const struct keyword *keyword = schema_keyword(w->j, k);
+
+		if (keyword && keyword_hangs(w, schema, keyword->id, k + 1,
+		    depth - 1))
+			return true;
+	}
+	return false;
+}
+
+static bool
+has_hanging(const struct writing *w, uint32_t schema, const char *name)
 {
 	uint32_t v = json_get(w->j, schema, span_of(name));
 
-	return v && mentions(w, v);
+	return v && hangs(w, v, MAX_DEPTH);
+}
+
+static bool
+has_hanging_if(const struct writing *w, uint32_t schema)
+{
+	return has_hanging(w, schema, "if") || has_hanging(w, schema, "then") ||
+	    has_hanging(w, schema, "else");
+}
+
+/* Then what it evaluates may be another, too. */
+static bool
+in_place_hangs(const struct writing *w, uint32_t schema)
+{
+	uint32_t k;
+
+	for (k = schema + 1; k < json_next(w->j, schema);
+	    k = json_next(w->j, k + 1)) {
+		const struct keyword *keyword = schema_keyword(w->j, k);
+
+		if (keyword && (is_in_place(keyword->id) ||
+		    keyword->id == KEYWORD_ONE_OF ||
+		    keyword->id == KEYWORD_IF || keyword->id == KEYWORD_THEN ||
+		    keyword->id == KEYWORD_ELSE ||
+		    keyword->id == KEYWORD_REF ||
+		    keyword->id == KEYWORD_DYNAMIC_REF) &&
+		    keyword_hangs(w, schema, keyword->id, k + 1, MAX_DEPTH))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -195,20 +359,17 @@ is_undone(const struct writing *w, uint32_t schema, enum keyword_id id,
 	case KEYWORD_ENUM:
 		return true;
 	case KEYWORD_NOT:
+		return hangs(w, value, MAX_DEPTH);
 	case KEYWORD_ONE_OF:
+		return any_hangs(w, value, MAX_DEPTH);
 	case KEYWORD_DEPENDENT_REQUIRED:
-		return mentions(w, value);
+		return names_absent(w, value);
 	case KEYWORD_IF:
 	case KEYWORD_THEN:
 	case KEYWORD_ELSE:
-		return member_mentions(w, schema, "if") ||
-		    member_mentions(w, schema, "then") ||
-		    member_mentions(w, schema, "else");
+		return has_hanging_if(w, schema);
 	case KEYWORD_UNEVALUATED_PROPERTIES:
-		return member_mentions(w, schema, "oneOf") ||
-		    member_mentions(w, schema, "if") ||
-		    member_mentions(w, schema, "then") ||
-		    member_mentions(w, schema, "else");
+		return in_place_hangs(w, schema);
 	default:
 		return false;
 	}
@@ -221,14 +382,6 @@ is_left_out(enum keyword_id id)
 	    id == KEYWORD_ANCHOR || id == KEYWORD_DYNAMIC_ANCHOR ||
 	    id == KEYWORD_VOCABULARY || id == KEYWORD_COMMENT ||
 	    id == KEYWORD_DEFS || id == KEYWORD_DEFINITIONS;
-}
-
-/* Does the keyword's schema apply to the instance itself, not to a part? */
-static bool
-is_in_place(enum keyword_id id)
-{
-	return id == KEYWORD_ALL_OF || id == KEYWORD_ANY_OF ||
-	    id == KEYWORD_DEPENDENT_SCHEMAS;
 }
 
 /* Writing */
@@ -302,23 +455,15 @@ static void
 put_ref(const struct writing *w, uint32_t schema, uint32_t value)
 {
 	struct schema_bundle *b = w->bundle;
-	struct schema_set *set = &b->set->set;
 	struct part part = { .absent = w->absent, .n_absent = w->n_absent };
-	struct buf scratch = { 0 };
-	struct span anchor;
-	struct error e;
-	uint32_t resource = schema_set_resource(set, w->document, schema);
+	struct span name;
 
-	/* It was compiled: it leads somewhere. */
-	if (schema_set_resolve(set, resource, json_string(w->j, value,
-	    &scratch), &part.document, &part.node, &anchor, &e) == 0) {
-		struct span name = part_name(b, part);
-
-		put_comma(w->out);
-		buf_printf(w->out, "\"$ref\":\"%s%.*s%s\"", b->begin,
-		    (int)name.len, name.p, b->end);
-	}
-	buf_clear(&scratch);
+	if (resolve(w, schema, value, &part.document, &part.node) < 0)
+		return;
+	name = part_name(b, part);
+	put_comma(w->out);
+	buf_printf(w->out, "\"$ref\":\"%s%.*s%s\"", b->begin, (int)name.len,
+	    name.p, b->end);
 }
 
 static void
