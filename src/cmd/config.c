@@ -26,7 +26,8 @@ config_open(struct config *c, struct stage *s)
 	if (!c->registry_path || !*c->registry_path)
 		stage_die(s, EX_SETUP,
 		    "no registry: give one with -w or EV_WEBHOOKS");
-	if (catalog_open(&c->catalog, c->catalog_dir, 0, &reasons) < 0)
+	if (catalog_open(&c->catalog, c->catalog_dir, c->checks_payloads ? 0 :
+	    CATALOG_NO_SCHEMAS, &reasons) < 0)
 		stage_die(s, EX_SETUP, "the catalog does not load:\n%s",
 		    buf_str(&reasons));
 	r = registry_open(&c->registry, c->registry_path, &reasons);

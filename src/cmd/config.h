@@ -13,6 +13,7 @@
 
 struct config {
 	const char *catalog_dir, *registry_path; /* -c, -w */
+	bool checks_payloads; /* else the catalog's schemas are not compiled */
 	struct catalog catalog;
 	struct registry registry;
 };

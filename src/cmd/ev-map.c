@@ -123,6 +123,7 @@ main(int argc, char **argv)
 
 	stage_init(&s, "ev-map", STAGE_CALL_MAX_LINE);
 	read_options(&s, &m, argc, argv);
+	m.config.checks_payloads = true;
 	config_open(&m.config, &s);
 	stage_open(&s);
 	event_init(&m.event);

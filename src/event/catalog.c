@@ -327,7 +327,7 @@ by_name(const void *a, const void *b)
 }
 
 static int
-load_dir(struct catalog *c, DIR *d, struct buf *reasons)
+load_dir(struct catalog *c, DIR *d, unsigned flags, struct buf *reasons)
 {
 	struct dirent *entry;
 	size_t i;
@@ -341,7 +341,8 @@ load_dir(struct catalog *c, DIR *d, struct buf *reasons)
 	}
 	if (c->n)
 		qsort(c->events, c->n, sizeof(*c->events), by_name);
-	compile_schemas(c, reasons);
+	if (!(flags & CATALOG_NO_SCHEMAS))
+		compile_schemas(c, reasons);
 	for (i = 0; i < c->n; i++)
 		if (names_add(&c->names, c->events[i].name) != i)
 			break;
@@ -377,7 +378,7 @@ catalog_open(struct catalog *c, const char *dir, unsigned flags,
 		    "one with -c or EV_CATALOG", c->dir, strerror(errno));
 		return -1;
 	}
-	r = load_dir(c, d, reasons);
+	r = load_dir(c, d, flags, reasons);
 	closedir(d);
 	return r;
 }

@@ -38,9 +38,12 @@ struct catalog {
 	size_t n_texts, cap_texts;
 };
 
+/* For catalog_open: schemas stay as they are read, good or not. */
+enum { CATALOG_NO_SCHEMAS = 1 << 8 };
+
 /*
  * Load the catalog of a directory. dir NULL: $EV_CATALOG, else the one
- * installed with the program. flags: SCHEMA_FORMAT or 0. 0, or -1 with a line per fault in *reasons;
+ * installed with the program. flags: SCHEMA_FORMAT, CATALOG_NO_SCHEMAS. 0, or -1 with a line per fault in *reasons;
  * catalog_close also then.
  */
 int catalog_open(struct catalog *, const char *dir, unsigned flags,

@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/diag.h"
-#include "net/digest.h"
 
 enum { TRACEPARENT_BYTES = 55 };
 
@@ -211,19 +210,4 @@ event_check(const struct event *ev, const struct catalog *c, struct fault *f)
 		return entry;
 	fault_schema(f, "invalid-payload", entry->schema, j, node, "/payload");
 	return NULL;
-}
-
-void
-event_call_id(struct span event, struct span webhook, struct buf *scratch,
-    char id[EVENT_CALL_ID_BYTES])
-{
-	scratch->len = 0;
-	buf_u64(scratch, event.len);
-	buf_putc(scratch, ':');
-	buf_span(scratch, event);
-	buf_u64(scratch, webhook.len);
-	buf_putc(scratch, ':');
-	buf_span(scratch, webhook);
-	memcpy(id, "msg_", 4);
-	digest_hex(buf_bytes(scratch), id + 4, EVENT_CALL_ID_BYTES - 4);
 }

@@ -11,7 +11,7 @@
 #include "event/catalog.h"
 #include "json/reader.h"
 
-enum { EVENT_ID_BYTES = 255, EVENT_CALL_ID_BYTES = 36 };
+enum { EVENT_ID_BYTES = 255 };
 
 /* Why a line was refused. */
 struct fault {
@@ -62,13 +62,6 @@ int event_read(struct event *, struct span line, struct fault *);
  */
 const struct catalog_event *event_check(const struct event *,
     const struct catalog *, struct fault *);
-
-/*
- * The id of a webhook's call for an event: msg_ and 32 hex digits of SHA-256
- * over the lengths and bytes of both ids (DESIGN.md section 2).
- */
-void event_call_id(struct span event, struct span webhook, struct buf *scratch,
-    char id[EVENT_CALL_ID_BYTES]);
 
 /* 1 to EVENT_ID_BYTES bytes, no control characters? Calls' ids, too. */
 bool event_id_is_good(struct span);

@@ -17,10 +17,10 @@
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "event/call_id.h"
 #include "json/pointer.h"
 #include "json/siphash.h"
 #include "json/write.h"
-#include "net/digest.h"
 
 enum {
 	CACHE_LINE_BYTES = 64,
@@ -613,9 +613,9 @@ static void
 put_call_id(struct route *r, struct span webhook_id, const struct event *ev,
     struct buf *b)
 {
-	char id[EVENT_CALL_ID_BYTES];
+	char id[CALL_ID_BYTES];
 
-	event_call_id(ev->id_text, webhook_id, &r->scratch, id);
+	call_id(ev->id_text, webhook_id, &r->scratch, id);
 	buf_puts(b, ",\"id\":\"");
 	buf_add(b, id, sizeof(id));
 	buf_puts(b, "\",\"event\":");

@@ -7,7 +7,7 @@
 #include "store/history.h"
 
 #include "base/alloc.h"
-#include "event/event.h"
+#include "event/call_id.h"
 #include "store/queue_db.h"
 
 enum {
@@ -130,7 +130,7 @@ static int
 add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 {
 	struct buf text = { 0 }, scratch = { 0 };
-	char id[EVENT_CALL_ID_BYTES];
+	char id[CALL_ID_BYTES];
 	sqlite3_stmt *lanes;
 	int64_t seq;
 	int rc;
@@ -142,7 +142,7 @@ add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 		return -1;
 	buf_puts(sql, "AND c.event = ?2 AND c.seq IN (-1");
 	while ((rc = step(q, lanes, e)) == SQLITE_ROW) {
-		event_call_id(event, db_column(lanes, 0), &scratch, id);
+		call_id(event, db_column(lanes, 0), &scratch, id);
 		if (queue_find_same(q, (struct span){ id, sizeof(id) }, event,
 		    &seq, e) < 0) {
 			rc = -1;
