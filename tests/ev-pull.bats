@@ -114,6 +114,22 @@ is_empty() {
 	[ "$(wc -l <"$IN.trace")" -le 3 ]
 }
 
+@test "a queue that is moved away or removed under it: code 3" {
+	for how in "rm -f" "mv -t $BATS_TEST_TMPDIR/away"; do
+		mkdir -p "$BATS_TEST_TMPDIR/away"
+		rm -f "$Q"*
+		pings 1 1 | ev-push -q "$Q"
+		start_pull -- cat
+		wait_until has_lines "$GOT" 1
+		wait_until is_empty
+		$how "$Q"
+		CODE=0
+		wait "$PULL" || CODE=$?
+		[ "$CODE" -eq 3 ]
+		grep -q 'moved away or removed' "$GOT.err"
+	done
+}
+
 @test "SIGTERM: what was fed is acknowledged, the rest stays, code 0" {
 	pings 1 50000 >"$IN"
 	ev-push -q "$Q" "$IN"

@@ -128,6 +128,20 @@ pings_with_ids() { # FROM TO
 	done
 }
 
+@test "several make the queue at once, over and over" {
+	local i j pids
+	for i in $(seq 30); do
+		rm -f "$Q"*
+		pids=()
+		for j in 1 2 3 4 5 6; do
+			ev-push -q "$Q" <<<'{"name":"ping"}' 3>&- 4>&- &
+			pids+=($!)
+		done
+		for j in "${pids[@]}"; do wait "$j"; done
+		[ "$(texts | wc -l)" -eq 6 ]
+	done
+}
+
 @test "a line is on disk while the pipe is still open" {
 	mkfifo "$IN.fifo"
 	ev-push -q "$Q" <"$IN.fifo" 3>&- 4>&- &

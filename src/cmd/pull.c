@@ -544,6 +544,7 @@ wait_for_more(struct pull *p)
 		{ c->out, POLLIN, 0 },
 		{ c->err, POLLIN, 0 },
 	};
+	struct error e;
 	unsigned n;
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]),
@@ -552,8 +553,11 @@ wait_for_more(struct pull *p)
 		return;
 	}
 	if (fds[1].revents) {
-		events_heard(p->events);
 		p->hungry = true;
+		if (events_heard(p->events, &e) < 0) {
+			fail(p, EX_SYSTEM, e.text);
+			return;
+		}
 	}
 	if (fds[2].revents & POLLERR)
 		begin_end(p);

@@ -61,7 +61,10 @@ db_cause(sqlite3 *sqlite)
 int
 db_failed(struct db *d, struct error *e)
 {
-	switch (sqlite3_errcode(d->sqlite)) {
+	int code = sqlite3_errcode(d->sqlite);
+
+	d->was_busy = code == SQLITE_BUSY || code == SQLITE_PROTOCOL;
+	switch (code) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:
@@ -277,15 +280,22 @@ get_number(struct db *d, const char *sql, int64_t *n, struct error *e)
 static int
 whose(struct db *d, struct error *e)
 {
+	bool in_one = !sqlite3_get_autocommit(d->sqlite);
 	int64_t application, version, objects;
 	int r;
 
-	/* The schema first: a pragma alone does not begin to read. */
-	r = get_number(d, "SELECT count(*) FROM sqlite_master", &objects, e);
+	/* At one moment: somebody may be making it. The schema first: a pragma
+	 * alone does not begin to read. */
+	r = in_one ? 0 : execute(d, "BEGIN", e);
+	if (r == 0)
+		r = get_number(d, "SELECT count(*) FROM sqlite_master",
+		    &objects, e);
 	if (r == 0)
 		r = get_number(d, "PRAGMA application_id", &application, e);
 	if (r == 0)
 		r = get_number(d, "PRAGMA user_version", &version, e);
+	if (r == 0 && !in_one)
+		r = execute(d, "COMMIT", e);
 	if (r != 0)
 		return r;
 	if (application == 0 && version == 0 && objects == 0)
@@ -321,21 +331,17 @@ create(struct db *d, struct error *e)
 }
 
 static int
-open_db(struct db *d, struct error *e)
+set_up(struct db *d, struct error *e)
 {
 	char cache[64];
 	int known, r = 0;
 
-	if (db_open_sqlite(d->path, &d->sqlite, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_NOMUTEX) != SQLITE_OK)
-		return db_failed(d, e);
-	(void)sqlite3_busy_handler(d->sqlite, on_busy, d);
 	snprintf(cache, sizeof(cache), "PRAGMA cache_size = -%d", CACHE_KIB);
 	/* Only a file that is ours, or empty, is changed. */
 	known = whose(d, e);
 	if (known < 0)
-		return known;
-	if (!known)
+		r = known;
+	if (r == 0 && !known)
 		r = execute(d, "PRAGMA auto_vacuum = INCREMENTAL", e);
 	if (r == 0)
 		r = execute(d, "PRAGMA journal_mode = WAL;"
@@ -344,7 +350,28 @@ open_db(struct db *d, struct error *e)
 	d->full = true;
 	if (r == 0)
 		r = execute(d, cache, e);
-	return r == 0 && !known ? create(d, e) : r;
+	r = r == 0 && !known ? create(d, e) : r;
+	if (r < 0 && !sqlite3_get_autocommit(d->sqlite))
+		(void)sqlite3_exec(d->sqlite, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static int
+open_db(struct db *d, struct error *e)
+{
+	const struct timespec step = { 0, 1000000 };
+	int64_t until_ms = clock_mono_ms() + BUSY_MS;
+	int r;
+
+	if (db_open_sqlite(d->path, &d->sqlite, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_NOMUTEX) != SQLITE_OK)
+		return db_failed(d, e);
+	(void)sqlite3_busy_handler(d->sqlite, on_busy, d);
+	/* Where several make a file, SQLite does not always ask on_busy. */
+	while ((r = set_up(d, e)) == -2 && d->was_busy &&
+	    clock_mono_ms() < until_ms)
+		(void)nanosleep(&step, NULL);
+	return r;
 }
 
 static int
@@ -368,7 +395,7 @@ open_bell(struct db *d, struct error *e)
 {
 	d->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (d->inotify < 0 || inotify_add_watch(d->inotify, d->path,
-	    IN_ATTRIB | IN_CLOSE_WRITE) < 0) {
+	    IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF) < 0) {
 		error_set(e, "%s: cannot be watched: inotify: %s", d->path,
 		    strerror(errno));
 		return -2;
@@ -438,4 +465,13 @@ db_heard(struct db *d)
 	while (read(d->inotify, u.bytes, sizeof(u.bytes)) > 0)
 		heard = true;
 	return heard;
+}
+
+bool
+db_is_in_place(const struct db *d)
+{
+	struct stat now, open;
+
+	return stat(d->path, &now) == 0 && fstat(d->fd, &open) == 0 &&
+	    now.st_ino == open.st_ino && now.st_dev == open.st_dev;
 }

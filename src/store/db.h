@@ -38,6 +38,7 @@ struct db {
 	bool durable;  /* the transaction is */
 	int64_t busy_ms; /* since when another is waited for */
 	int bind;      /* the first failed bind since the last step */
+	bool was_busy; /* the last failure: another held it */
 };
 
 /* sqlite3_open_v2, but path is always the name of a file. */
@@ -93,6 +94,9 @@ int db_lock(struct db *, struct error *);
  * closed the file, so that the lock may be free.
  */
 bool db_heard(struct db *);
+
+/* Does the path still lead to the file that is open? */
+bool db_is_in_place(const struct db *);
 
 static inline struct span
 db_column(sqlite3_stmt *stmt, int i)

@@ -288,10 +288,12 @@ events_fd(const struct events *ev)
 	return ev->db.inotify;
 }
 
-void
-events_heard(struct events *ev)
+int
+events_heard(struct events *ev, struct error *e)
 {
 	(void)db_heard(&ev->db);
+	return db_is_in_place(&ev->db) ? 0 : error_set(e,
+	    "%s: moved away or removed while it was pulled from", ev->db.path);
 }
 
 int

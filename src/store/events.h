@@ -53,9 +53,12 @@ int events_push(struct events *, const struct events_item *, size_t n,
 /* Be the one that pulls: 1, or 0: another process is. */
 int events_lock(struct events *, struct error *);
 
-/* Readable when events may have come; events_heard makes it silent. */
+/*
+ * Readable when events may have come; events_heard makes it silent. -1: the
+ * queue is not there any more.
+ */
 int events_fd(const struct events *);
-void events_heard(struct events *);
+int events_heard(struct events *, struct error *);
 
 /* Known to its puller by its tag; tags grow. */
 struct events_given {
