@@ -427,15 +427,35 @@ fail:
 
 /* Lanes */
 
-static int
-count_waiting(struct queue *q, int64_t lane, struct history_lane *l,
-    struct error *e)
+/* One look at the index for most lanes: nothing waits. */
+static sqlite3_stmt *
+select_waiting(struct queue *q, struct error *e)
 {
-	if (number(q, "SELECT count(*) FROM call WHERE lane = ?1 "
-	    "AND due >= -1", lane, 0, &l->waiting, e) < 0)
-		return -1;
-	return l->waiting == 0 ? 0 : number(q, "SELECT min(taken) FROM call "
-	    "WHERE lane = ?1 AND due >= -1", lane, 0, &l->oldest_ms, e);
+	struct buf sql = { 0 };
+	sqlite3_stmt *stmt;
+
+	buf_puts(&sql, "SELECT count(*) FROM call WHERE lane = ?1 "
+	    "AND due >= -1");
+	stmt = prepare(q, &sql, e);
+	buf_clear(&sql);
+	return stmt;
+}
+
+static int
+count_waiting(struct queue *q, sqlite3_stmt *waiting, int64_t lane,
+    struct history_lane *l, struct error *e)
+{
+	int rc;
+
+	(void)sqlite3_bind_int64(waiting, 1, lane);
+	rc = step(q, waiting, e);
+	if (rc == SQLITE_ROW)
+		l->waiting = sqlite3_column_int64(waiting, 0);
+	(void)sqlite3_reset(waiting);
+	if (rc < 0 || l->waiting == 0)
+		return rc < 0 ? -1 : 0;
+	return number(q, "SELECT min(taken) FROM call WHERE lane = ?1 "
+	    "AND due >= -1", lane, 0, &l->oldest_ms, e);
 }
 
 static sqlite3_stmt *
@@ -483,20 +503,22 @@ history_lanes(struct queue *q, int64_t since_ms,
     struct error *e)
 {
 	sqlite3_stmt *hours = select_hours(q, since_ms, e);
+	sqlite3_stmt *waiting = hours ? select_waiting(q, e) : NULL;
 	struct queue_lane lane = { 0 };
-	int r = hours ? 0 : -1;
+	int r = waiting ? 0 : -1;
 
 	while (r >= 0 && (r = queue_next_lane(q, lane.no, &lane, e)) > 0) {
 		struct history_lane l = { .lane = lane.name,
 			.webhook = lane.webhook, .health = lane.health };
 
-		if (count_waiting(q, lane.no, &l, e) < 0 ||
+		if (count_waiting(q, waiting, lane.no, &l, e) < 0 ||
 		    sum_hours(q, hours, lane.no, &l, e) < 0)
 			r = -1;
 		else
 			give(ctx, &l);
 	}
 	sqlite3_finalize(hours);
+	sqlite3_finalize(waiting);
 	return r < 0 ? -1 : 0;
 }
 
