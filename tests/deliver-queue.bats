@@ -511,3 +511,25 @@ whole() {
 	wait_until grep -q STOPPING=1 words
 	[ "$(sort -u words | paste -sd' ')" = "READY=1 STOPPING=1 WATCHDOG=1" ]
 }
+
+@test "webhooks that hang hold up nobody else" {
+	local i slow
+	enough() {
+		[ "$(grep -c '"id":"y.*"delivered"' serve.out)" = 200 ]
+	}
+	script hang
+	slow=$SINK_PORT
+	for i in $(seq 60); do hooked "x$i" "slow$((i % 30))"; done >in
+	start_sink
+	for i in $(seq 200); do hooked "y$i" "good$((i % 20))"; done >>in
+	jq -n --arg slow "$slow" --arg good "$SINK_PORT" '
+		[range(30) | {id: "slow\(.)", url: "http://127.0.0.1:\($slow)/"}] +
+		[range(20) | {id: "good\(.)", url: "http://127.0.0.1:\($good)/"}] |
+		map(. + {subscriptions: ["ping"]})' >w.json
+	ev-deliver -q q --enqueue in
+	in_background serve -w w.json --serve --concurrency 8 --grace 0 \
+		--timeout 300ms --schedule 1h
+	wait_until enough
+	kill "$PID"
+	ended "$PID" 0
+}

@@ -65,8 +65,8 @@ fail(struct health *h, const struct sign *s, int64_t now_ms, uint32_t dice)
 	if (s->webhook && now_ms - h->failing_ms >= HEALTH_DISABLE_MS)
 		return disable(h, "nothing but failures for 5 days, the last: ",
 		    s->why, now_ms);
-	if (s->retry_after_ms || h->state == HEALTH_PAUSED ||
-	    h->failures >= HEALTH_FAILURES)
+	if (s->retry_after_ms || h->state == HEALTH_PAUSED || h->failures >=
+	    (s->slow ? HEALTH_SLOW_FAILURES : HEALTH_FAILURES))
 		return pause_it(h, s, now_ms, dice);
 	return NO_CHANGE;
 }

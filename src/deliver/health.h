@@ -13,7 +13,9 @@
 #include "store/queue.h"
 
 enum {
-	HEALTH_FAILURES = 10, /* in a row, then it pauses */
+	HEALTH_FAILURES = 10, /* in a row, then it pauses; or, if they take */
+	HEALTH_SLOW_MS = 5000, /* so long, and so the places of others, */
+	HEALTH_SLOW_FAILURES = 3,
 	HEALTH_FIRST_PAUSE_MS = 5 * 1000, /* doubles with each failed probe */
 	HEALTH_LONGEST_PAUSE_MS = 15 * 60 * 1000,
 	HEALTH_DISABLE_MS = 5 * 24 * 3600 * 1000,
@@ -24,6 +26,7 @@ struct sign {
 	bool good;
 	bool probe;             /* it was made while the lane was paused */
 	bool webhook;           /* an origin can't be disabled */
+	bool slow;              /* it took HEALTH_SLOW_MS */
 	bool disable;           /* 410, or the receiver asks for it */
 	int64_t retry_after_ms; /* 0: not asked for */
 	const char *why;        /* it is not good: text */

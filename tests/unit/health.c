@@ -78,6 +78,19 @@ test_pause(void)
 }
 
 static void
+test_slow(void)
+{
+	struct health h = { 0 };
+	struct sign slow = { .slow = true };
+
+	check(after(&h, slow, 1) == 0 && after(&h, slow, 2) == 0 &&
+	    after(&h, slow, 3) == OUTCOME_PAUSED, "three that take long");
+	h = (struct health){ .failures = 5, .failing_ms = 1 };
+	check(bad(&h, false, 2) == 0 && after(&h, slow, 3) == OUTCOME_PAUSED,
+	    "or one among failures");
+}
+
+static void
 test_jitter(void)
 {
 	struct health h = { .failures = HEALTH_FAILURES };
@@ -136,6 +149,7 @@ int
 main(void)
 {
 	test_pause();
+	test_slow();
 	test_jitter();
 	test_retry_after();
 	test_disable();
