@@ -14,9 +14,12 @@ equal_strings(const struct json *a, uint32_t i, const struct json *b,
     uint32_t k)
 {
 	struct buf scratch = { 0 };
-	bool same = json_string_is(b, k, json_string(a, i, &scratch));
+	bool same;
 
-	buf_clear(&scratch);
+	if (!json_at(b, k)->escaped)
+		return json_string_is(a, i, json_string(b, k, &scratch));
+	same = json_string_is(b, k, json_string(a, i, &scratch));
+	buf_clear(&scratch); /* made if both have escapes */
 	return same;
 }
 

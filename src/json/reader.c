@@ -252,8 +252,10 @@ same_name(const struct json *j, uint32_t a, uint32_t b)
 	if (!x->escaped && !y->escaped)
 		return x->len == y->len && memcmp(j->text + x->pos,
 		    j->text + y->pos, x->len) == 0;
+	if (!y->escaped)
+		return json_string_is(j, a, json_string(j, b, &sx));
 	same = json_string_is(j, b, json_string(j, a, &sx));
-	buf_clear(&sx);
+	buf_clear(&sx); /* made if both have escapes */
 	return same;
 }
 
@@ -528,47 +530,45 @@ json_get(const struct json *j, uint32_t o, struct span name)
 	return 0;
 }
 
-/* Undo the escapes of a string that the reader found good. */
-static void
-unescape(struct buf *b, const char *p, const char *end)
+/*
+ * The next part of a string that the reader found good: what stands before an
+ * escape, or an escape's character, in utf8. It ends at end, and is not empty.
+ */
+static struct span
+next_part(const char **at, const char *end, char utf8[4])
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *p = *at, *q;
+	uint32_t u;
 
-	while (p < end) {
-		const char *q = memchr(p, '\\', (size_t)(end - p));
-		uint32_t u;
-
-		if (!q)
-			q = end;
-		buf_add(b, p, (size_t)(q - p));
-		if (q == end)
-			return;
-		if (q[1] != 'u') {
-			buf_putc(b, to[strchr(from, q[1]) - from]);
-			p = q + 2;
-			continue;
-		}
-		u = (uint32_t)hex4(q + 2, end);
-		p = q + 6;
-		if (u >= 0xd800 && u <= 0xdbff) {
-			u = 0x10000 + ((u - 0xd800) << 10) +
-			    ((uint32_t)hex4(q + 8, end) - 0xdc00);
-			p = q + 12;
-		}
-		b->len += utf8_encode(u, buf_room(b, 4));
+	if (*p != '\\') {
+		q = memchr(p, '\\', (size_t)(end - p));
+		*at = q ? q : end;
+		return (struct span){ p, (size_t)(*at - p) };
 	}
+	if (p[1] != 'u') {
+		*at = p + 2;
+		return (struct span){ to + (strchr(from, p[1]) - from), 1 };
+	}
+	u = (uint32_t)hex4(p + 2, end);
+	*at = p + 6;
+	if (u >= 0xd800 && u <= 0xdbff) {
+		u = 0x10000 + ((u - 0xd800) << 10) +
+		    ((uint32_t)hex4(p + 8, end) - 0xdc00);
+		*at = p + 12;
+	}
+	return (struct span){ utf8, utf8_encode(u, utf8) };
 }
 
 void
 json_add_string(const struct json *j, uint32_t i, struct buf *b)
 {
 	const struct json_node *n = &j->nodes[i];
-	const char *p = j->text + n->pos + 1;
+	const char *p = j->text + n->pos + 1, *end = p + n->len - 2;
+	char utf8[4];
 
-	if (n->escaped)
-		unescape(b, p, p + n->len - 2);
-	else
-		buf_add(b, p, n->len - 2);
+	while (p < end)
+		buf_span(b, next_part(&p, end, utf8));
 }
 
 struct span
@@ -587,17 +587,22 @@ bool
 json_string_is(const struct json *j, uint32_t i, struct span want)
 {
 	const struct json_node *n = &j->nodes[i];
-	struct buf scratch = { 0 };
-	bool is;
+	const char *p = j->text + n->pos + 1, *end = p + n->len - 2;
+	struct span part;
+	char utf8[4];
 
 	if (n->kind != JSON_STRING)
 		return false;
 	if (!n->escaped)
 		return n->len - 2 == want.len &&
-		    memcmp(j->text + n->pos + 1, want.p, want.len) == 0;
-	is = span_eq(json_string(j, i, &scratch), want);
-	buf_clear(&scratch);
-	return is;
+		    memcmp(p, want.p, want.len) == 0;
+	for (; p < end; want.p += part.len, want.len -= part.len) {
+		part = next_part(&p, end, utf8);
+		if (part.len > want.len ||
+		    memcmp(part.p, want.p, part.len) != 0)
+			return false;
+	}
+	return want.len == 0;
 }
 
 void

@@ -396,6 +396,21 @@ next_random(uint64_t *state)
 	return *state;
 }
 
+/* A string with escapes against each of its beginnings, and one that goes on. */
+static void
+compared(void)
+{
+	static const char text[] = "\"\\u0061b\\n\\\\c\\u00e9\\ud83c\\udf0a\\/\\u0000z\\\"\"";
+	static const char want[] = "ab\n\\c\xc3\xa9\xf0\x9f\x8c\x8a/\0z\"!";
+	struct json_error e;
+	size_t n;
+
+	assert(agree(span_of(text), &e) == 0);
+	for (n = 0; n < sizeof(want); n++)
+		assert(json_string_is(&fast, 0, (struct span){ want, n }) ==
+		    (n == sizeof(want) - 2));
+}
+
 static void
 mutations(void)
 {
@@ -443,6 +458,7 @@ main(void)
 	strings();
 	repeats();
 	offsets();
+	compared();
 	mutations();
 	json_clear(&fast);
 	portable_clear(&slow);
