@@ -50,7 +50,9 @@ hash(struct span s, uint64_t head)
 		memcpy(&word, s.p + s.len - HEAD_BYTES, HEAD_BYTES);
 		h = (h ^ (h >> 29) ^ word) * 0xbf58476d1ce4e5b9u;
 	}
-	return (size_t)(h >> 32);
+	/* Last characters are in the high bits: let them count in all. */
+	h ^= h >> 32;
+	return (size_t)(h * 0x9e3779b97f4a7c15u >> 32);
 }
 
 static void
