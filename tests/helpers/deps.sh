@@ -21,6 +21,7 @@ curl|cmd curl|curl ca-certificates|curl|curl|curl
 openssl|cmd openssl|openssl|openssl|openssl|openssl@3
 sqlite3 shell|cmd sqlite3|sqlite3|sqlite|sqlite|sqlite
 git|cmd git|git|git|git|git
+pgrep|cmd pgrep|procps|procps-ng|procps|-
 ip|cmd ip|iproute2|iproute|iproute2|-
 zsh|cmd zsh|zsh|zsh|zsh|zsh
 mandoc|cmd mandoc|mandoc|mandoc|mandoc|mandoc
