@@ -501,6 +501,35 @@ gives() {
 	tail -n 1 "$IN.said" | sed 's/^/# /' >&3
 }
 
+# examples PAGE: what its EXAMPLES say, in a shell each, in one folder that has
+# the source tree's examples.
+examples() {
+	mkdir -p "$BATS_TEST_TMPDIR/tree"
+	cd "$BATS_TEST_TMPDIR/tree" || return 1
+	ln -sfn "$REPO/examples" examples
+	rm -f example.*
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' "$REPO/man/$1" |
+		awk '/^\.Bd/ { n++; inside = 1; next }
+		     /^\.Ed/ { inside = 0 }
+		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
+	for n in 1 2 3 4; do
+		[ -e "example.$n" ] || break
+		timeout 60 bash -e -o pipefail "example.$n" >"out.$n" 2>"err.$n" ||
+			{ cat "example.$n" "err.$n" >&2; return 1; }
+	done
+}
+
+@test "the EXAMPLES of the manual pages run, in their order" {
+	examples ev-push.1
+	[ "$(cat out.1)" -gt 3 ]
+	grep -q '1 events are on disk, 1 of them from an earlier push' err.2
+	rm -f events.db*
+	examples ev-pull.1
+	grep -q '^http' out.1
+	[ "$(jq -r .name out.2)" = ping ]
+	[ -e out.3 ]
+}
+
 @test "wrong usage: code 2" {
 	run_prog ev-pull -q "$Q"
 	want_code 2
