@@ -542,6 +542,8 @@ examples() {
 	want_code 2
 	run_prog ev-pull -q "$Q" --grace soon -- cat
 	want_code 2
+	run_prog ev-pull -q "$Q" --barrier-timeout 0 -- cat
+	want_code 2
 	run_prog ev-pull -q "$BATS_TEST_TMPDIR/no/such" -- cat
 	want_code 2
 }

@@ -130,13 +130,15 @@ pull(struct pull *p)
 }
 
 static int64_t
-duration(struct stage *s, const char *option, const char *arg)
+duration(struct stage *s, const char *option, const char *arg,
+    int64_t min_ms)
 {
 	int64_t ms;
 
-	if (num_duration(span_of(arg), MAX_TIME_MS, &ms) < 0)
-		stage_die(s, EX_SETUP, "--%s '%s' is no time up to 24h, such "
-		    "as 500ms or 30s", option, arg);
+	if (num_duration(span_of(arg), MAX_TIME_MS, &ms) < 0 || ms < min_ms)
+		stage_die(s, EX_SETUP, "--%s '%s' is no time from %lld ms to "
+		    "24h, such as 500ms or 30s", option, arg,
+		    (long long)min_ms);
 	return ms;
 }
 
@@ -151,7 +153,8 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 			continue;
 		switch (c) {
 		case OPT_BARRIER_TIMEOUT:
-			p->barrier_ms = duration(s, "barrier-timeout", optarg);
+			p->barrier_ms = duration(s, "barrier-timeout", optarg,
+			    1);
 			break;
 		case OPT_DEAD:
 			o->dead = true;
@@ -160,7 +163,7 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 			p->drain = true;
 			break;
 		case OPT_GRACE:
-			p->grace_ms = duration(s, "grace", optarg);
+			p->grace_ms = duration(s, "grace", optarg, 0);
 			break;
 		case OPT_REQUEUE:
 			o->requeue = true;

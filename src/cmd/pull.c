@@ -181,6 +181,7 @@ nudge(struct pull *p)
 	int64_t wait_ms = (int64_t)NUDGE_MS << (doubled < 16 ? doubled : 16);
 
 	p->n_nudges++;
+	p->nudged = true;
 	put_barrier(p);
 	p->nudge_ms = clock_mono_ms() +
 	    (wait_ms < MAX_NUDGE_MS ? wait_ms : MAX_NUDGE_MS);
@@ -405,6 +406,7 @@ prepare(struct pull *p)
 			if (p->window.n_unmarked == 1)
 				p->first_fed_ms = now_ms;
 			buf_span(&p->feed, line);
+			p->nudged = false;
 		}
 		if (is_barrier_due(p, is_idle, now_ms))
 			put_barrier(p);
@@ -447,7 +449,7 @@ feed(struct pull *p)
 		if (n == 0)
 			break;
 		p->feed_at = (size_t)n;
-		if (p->n_nudges == 0)
+		if (!p->nudged)
 			p->active_ms = clock_mono_ms();
 	}
 	if (p->stopping && p->feed.len == 0)
@@ -468,6 +470,7 @@ start(struct pull *p)
 		fail(p, EX_SYSTEM, e.text);
 	p->issued = p->back = 0;
 	p->n_nudges = 0;
+	p->nudged = false;
 	p->start_ms = p->end_ms = -1;
 	p->active_ms = clock_mono_ms();
 	put_barrier(p);

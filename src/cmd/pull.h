@@ -32,6 +32,7 @@ struct pull {
 	int64_t active_ms;   /* it took or gave something */
 	int64_t nudge_ms;    /* when the next nudge is due, and how many */
 	unsigned n_nudges;   /* there were since the last barrier came back */
+	bool nudged;         /* nothing else was fed since the last one */
 	bool hungry;         /* there may be more events */
 	bool proven;         /* a barrier 0 came back, once */
 	unsigned n_early;    /* deaths in a row before a barrier 0 */
