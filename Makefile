@@ -78,6 +78,9 @@ $(PROGRAMS:%=$(BIN)/%): $(BIN)/%: $(BUILD)/src/cmd/%.o $(BUILD)/cmd.a $(ARCHIVES
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CFLAGS) $(CFLAGS) $(EV_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Loads libcrypto when it is needed, which is seldom.
+$(BIN)/hook-admin: $(BUILD)/src/lazy/crypto.o
+
 $(BUILD)/cmd.a: $(CMD_SHARED:%.c=$(BUILD)/%.o)
 	@rm -f $@
 	@$(AR) rcs $@ $^

@@ -36,6 +36,7 @@ declare -A below=(
 	[event]="event net json base" [store]="store event net json base"
 	[deliver]="deliver store event net json base"
 	[cmd]="cmd deliver store event net json base"
+	[lazy]="base"
 )
 for folder in "${!below[@]}"; do
 	for file in src/"$folder"/*.[ch]; do
@@ -50,7 +51,7 @@ done
 # Each library is seen in one folder only.
 while read -r folder header; do
 	report "libraries (only in src/$folder)" < <(grep -rnE \
-		"^#include <($header)" src | grep -v "^src/$folder/")
+		"^#include <($header)" src | grep -vE "^src/($folder|lazy)/")
 done <<-'END'
 	event (jq|jv)\.h
 	store sqlite3\.h
