@@ -3,6 +3,7 @@
  */
 #include "base/clock.h"
 
+#include <limits.h>
 #include <time.h>
 
 static int64_t
@@ -40,6 +41,16 @@ int64_t
 clock_wall_ms(void)
 {
 	return read_us(CLOCK_REALTIME) / 1000;
+}
+
+int
+clock_left_ms(int64_t until_ms)
+{
+	int64_t left_ms = until_ms < 0 ? -1 : until_ms - clock_mono_ms();
+
+	if (until_ms < 0)
+		return -1;
+	return left_ms <= 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
 void

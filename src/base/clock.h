@@ -16,6 +16,9 @@ int64_t clock_mono_us(void);   /* monotonic */
 int64_t clock_coarse_ms(void); /* monotonic, some ms late, nearly free */
 int64_t clock_wall_ms(void);   /* since 1970, UTC */
 
+/* What poll(2) is to wait at most until a monotonic time; negative: for ever. */
+int clock_left_ms(int64_t until_ms);
+
 /* "2026-11-23T18:42:00.123Z" (RFC 3339), at out. */
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
 

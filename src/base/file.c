@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/out.h"
+
 enum { MIN_READ_BYTES = 4096 };
 
 int
@@ -41,4 +43,39 @@ file_read(const char *path, size_t max_bytes, struct buf *text,
 	if (text->len - start > max_bytes)
 		return error_set(e, "larger than %zu bytes", max_bytes);
 	return 0;
+}
+
+/* 0, or -1 with errno. */
+static int
+write_new(const char *path, mode_t mode, struct span text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW |
+	    O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return -1;
+	r = fchmod(fd, mode) < 0 ? -1 : out_write_all(fd, text.p, text.len);
+	return close(fd) < 0 ? -1 : r;
+}
+
+int
+file_replace(const char *path, mode_t mode, struct span text, struct error *e)
+{
+	struct buf new = { 0 };
+	struct stat st;
+	int r = 0;
+
+	/* As root, /dev/null too could be replaced. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return error_set(e, "not a regular file");
+	/* Of this process: another one may replace the same file. */
+	buf_printf(&new, "%s.%ld", path, (long)getpid());
+	if (write_new(buf_str(&new), mode, text) < 0 ||
+	    rename(buf_str(&new), path) < 0) {
+		r = error_set(e, "%s", strerror(errno));
+		(void)unlink(buf_str(&new));
+	}
+	buf_clear(&new);
+	return r;
 }

@@ -5,14 +5,24 @@
 #define BASE_FILE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/span.h"
 
 /*
  * Append a file's bytes, of which there may be max_bytes. 0, or -1 with the
  * error ("cannot open: …"; it does not name the file).
  */
 int file_read(const char *path, size_t max_bytes, struct buf *, struct error *);
+
+/*
+ * Make it hold the text, whole at any time, for whoever reads it: what is there
+ * is replaced by rename(2), but only if it is a regular file. Not synced: after
+ * a loss of power it may be empty. 0, or -1 with the error (which does not name
+ * the file).
+ */
+int file_replace(const char *path, mode_t, struct span text, struct error *);
 
 #endif

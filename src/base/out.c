@@ -48,6 +48,8 @@ out_flush(struct out *o)
 	if (!o->error && o->buf.len &&
 	    out_write_all(o->fd, o->buf.p, o->buf.len) < 0)
 		o->error = errno;
+	if (!o->error)
+		o->n_bytes += o->buf.len;
 	o->buf.len = 0;
 	if (!o->error)
 		return 0;

@@ -16,6 +16,8 @@ struct out {
 	struct buf buf; /* add to it freely, then call out_end_line */
 	int fd;
 	int error; /* errno of the first failed write; EPIPE: reader gone */
+	uint64_t n_lines; /* ended by out_end_line, */
+	uint64_t n_bytes; /* written by out_flush */
 };
 
 void out_open(struct out *, int fd);
@@ -29,6 +31,7 @@ static inline int
 out_end_line(struct out *o)
 {
 	buf_putc(&o->buf, '\n');
+	o->n_lines++;
 	return o->buf.len < OUT_BYTES ? 0 : out_flush(o);
 }
 

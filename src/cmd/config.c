@@ -57,3 +57,15 @@ config_check(struct config *c, const struct stage *s)
 	buf_clear(&reasons);
 	return status == REGISTRY_CHANGED;
 }
+
+void
+config_put_metrics(const struct registry *r, struct exposition *x)
+{
+	metrics_put(x, METRIC_REGISTRY_WEBHOOKS, r->webhooks.n);
+	metrics_family(x, METRIC_REGISTRY_LOADS);
+	exposition_label(x, "result", SPAN("good"));
+	exposition_u64(x, r->generation);
+	exposition_label(x, "result", SPAN("bad"));
+	exposition_u64(x, r->n_bad);
+	metrics_put_time(x, METRIC_REGISTRY_LOADED, r->loaded_ms);
+}

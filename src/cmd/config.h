@@ -38,4 +38,7 @@ config_is_due(const struct config *c)
  */
 bool config_check(struct config *, const struct stage *);
 
+/* What is counted of a registry. */
+void config_put_metrics(const struct registry *, struct exposition *);
+
 #endif

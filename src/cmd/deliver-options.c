@@ -24,8 +24,8 @@ static const char usage[] =
     "[--concurrency N]\n"
     "                  [--connect-timeout TIME] "
     "[--connect-to HOST:PORT:ADDR:PORT] ...\n"
-    "                  [--grace TIME] [--max-line BYTES] "
-    "[--per-webhook N]\n"
+    "                  [--grace TIME] [--max-line BYTES] [--metrics FILE]\n"
+    "                  [--metrics-per-webhook] [--per-webhook N]\n"
     "                  [--policy failures|network] "
     "[--progress | --no-progress]\n"
     "                  [--proxy URL] [-r FILE]\n"
@@ -41,7 +41,7 @@ static const char usage[] =
 enum { OPT_ALLOW_NET = OPT_OWN, OPT_CA, OPT_CONCURRENCY, OPT_CONNECT_TIMEOUT,
 	OPT_CONNECT_TO, OPT_DRAIN, OPT_DRY_RUN, OPT_ENQUEUE, OPT_FORCE,
 	OPT_GRACE, OPT_HOLD,
-	OPT_KEEP, OPT_PER_WEBHOOK, OPT_POLICY, OPT_PROXY, OPT_RETENTION,
+	OPT_KEEP, OPT_METRICS_PER_WEBHOOK, OPT_PER_WEBHOOK, OPT_POLICY, OPT_PROXY, OPT_RETENTION,
 	OPT_SCHEDULE, OPT_SECRETS, OPT_SERVE, OPT_TIMEOUT };
 
 static const struct option options[] = {
@@ -59,6 +59,8 @@ static const struct option options[] = {
 	{ "hold", required_argument, NULL, OPT_HOLD },
 	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "metrics-per-webhook", no_argument, NULL, OPT_METRICS_PER_WEBHOOK },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "per-webhook", required_argument, NULL, OPT_PER_WEBHOOK },
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -252,6 +254,9 @@ own_option(struct deliver *d, int c, const char *arg)
 		return true;
 	case OPT_GRACE:
 		d->grace_ms = duration(s, "grace", arg, 0, MAX_GRACE_MS);
+		return true;
+	case OPT_METRICS_PER_WEBHOOK:
+		d->per_webhook = true;
 		return true;
 	case OPT_PER_WEBHOOK:
 		o->per_webhook = number(s, "per-webhook", arg);

@@ -25,6 +25,8 @@ enum {
 static void
 store(struct deliver *d)
 {
+	uint64_t *n_repeats = &d->counts.outcomes[OUTCOME_DUPLICATE];
+	uint64_t n = d->intake.n + *n_repeats;
 	struct error e;
 
 	if (!d->intake.first)
@@ -33,6 +35,7 @@ store(struct deliver *d)
 		deliver_fail(d, &e);
 		return;
 	}
+	d->counts.n_taken += n - *n_repeats;
 	d->backlog.rang = d->delivers;
 }
 
@@ -227,6 +230,7 @@ deliver_open_queue(struct deliver *d)
 	d->backlog = (struct backlog){
 		.queue = d->queue, .reader = &d->reader,
 		.lanes = &d->sender.lanes, .keep = d->keep_ms > 0,
+		.counts = d->stage.metrics.path != NULL,
 	};
 	try_lock(d, clock_mono_ms());
 	if (s->code == EX_SYSTEM)

@@ -23,6 +23,21 @@ enum deliver_mode {
 	DELIVER_SERVE,   /* no input; until a signal */
 };
 
+enum {
+	DELIVER_REASONS = 17, /* codes that results have, and "other" */
+	DELIVER_CLASSES = 6,  /* of status; 0: no answer */
+};
+
+/* For --metrics. */
+struct deliver_counts {
+	uint64_t n_taken;
+	uint64_t outcomes[OUTCOME_DISABLED + 1];
+	uint64_t attempts[OUTCOME_DEAD + 1][DELIVER_REASONS][DELIVER_CLASSES];
+	uint64_t dead[DELIVER_REASONS];
+	struct histogram durations;
+	struct table webhooks; /* with --metrics-per-webhook */
+};
+
 struct deliver {
 	struct stage stage;
 	struct source input;
@@ -62,6 +77,8 @@ struct deliver {
 	int64_t give_up_at_ms; /* once stopping */
 	size_t n_aborted;      /* by stopping */
 	uint64_t n_settled;
+	struct deliver_counts counts;
+	bool per_webhook;      /* --metrics-per-webhook */
 };
 
 void deliver_read_options(struct deliver *, int argc, char **argv);
@@ -74,6 +91,11 @@ void deliver_fail(struct deliver *, const struct error *);
 
 /* What became of something: a record, a diagnostic, the exit code. */
 void deliver_report(void *deliver, const struct result *);
+
+/* A result, for --metrics; and to add all that is counted. */
+void deliver_count(struct deliver *, const struct result *);
+void deliver_put_metrics(void *deliver, struct exposition *);
+void deliver_counts_clear(struct deliver_counts *);
 
 /* Open the queue and take the lock, if it is free. Dies if it can't. */
 void deliver_open_queue(struct deliver *);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -153,6 +152,7 @@ deliver_report(void *ctx, const struct result *r)
 {
 	struct deliver *d = ctx;
 
+	deliver_count(d, r);
 	d->n_settled += r->outcome == OUTCOME_DELIVERED ||
 	    r->outcome == OUTCOME_ANSWERED || r->outcome == OUTCOME_DEAD;
 	if (d->stage.out.error)
@@ -162,6 +162,7 @@ deliver_report(void *ctx, const struct result *r)
 		buf_putc(&d->stage.out.buf, '\n'); /* flush() is to write it */
 	else
 		(void)out_end_line(&d->stage.out); /* a failure sticks */
+	d->stage.out.n_lines += d->delivers;
 	/* A service that did its work has not failed; the queue knows. */
 	if (r->outcome == OUTCOME_DEAD && d->mode != DELIVER_SERVE)
 		stage_worsen(&d->stage, EX_REJECTED);
@@ -202,6 +203,7 @@ take_call(struct deliver *d)
 	c->line = d->input.line;
 	if (c->webhook_id.len && !d->sender.registry)
 		miss_registry(d, "the call names a webhook");
+	d->counts.n_taken++;
 	sender_add(&d->sender, c);
 }
 
@@ -318,12 +320,9 @@ static int
 wait_for(struct deliver *d, struct pollfd *fds, size_t n, int64_t until,
     struct error *e)
 {
-	int64_t left = until < 0 ? -1 : until - clock_mono_ms();
-
 	if (d->sender.http)
 		return http_wait(d->sender.http, fds, n, until, e);
-	left = left < -1 ? 0 : left > INT_MAX ? INT_MAX : left;
-	if (poll(fds, (nfds_t)n, (int)left) < 0 && errno != EINTR)
+	if (poll(fds, (nfds_t)n, clock_left_ms(until)) < 0 && errno != EINTR)
 		return error_set(e, "poll: %s", strerror(errno));
 	return 0;
 }
@@ -341,13 +340,16 @@ wait_for_more(struct deliver *d, int64_t now_ms)
 		[QUEUE] = { d->queue ? queue_fd(d->queue) : d->signals, POLLIN,
 		    0 },
 	};
+	int64_t until_ms = earlier(next_deadline(d, now_ms),
+	    metrics_tend(&d->stage));
 	struct error e;
 
-	if (wait_for(d, fds, d->queue ? 3 : wants_input ? 2 : 1,
-	    next_deadline(d, now_ms), &e) < 0) {
+	if (wait_for(d, fds, d->queue ? 3 : wants_input ? 2 : 1, until_ms,
+	    &e) < 0) {
 		deliver_fail(d, &e);
 		return;
 	}
+	metrics_touch(&d->stage);
 	if (wants_input && fds[INPUT].revents)
 		source_fill(&d->input, &d->stage);
 	if (d->queue && fds[QUEUE].revents)
@@ -535,6 +537,8 @@ main(int argc, char **argv)
 	};
 
 	stage_init(&d.stage, "ev-deliver", STAGE_CALL_MAX_LINE);
+	d.stage.metrics.put = deliver_put_metrics;
+	d.stage.metrics.ctx = &d;
 	deliver_read_options(&d, argc, argv);
 	open_all(&d);
 	if (d.dry_run)
@@ -543,6 +547,7 @@ main(int argc, char **argv)
 		run(&d);
 	if (d.queue)
 		deliver_close_queue(&d);
+	metrics_end(&d.stage);
 	http_close(d.sender.http);
 	sender_clear(&d.sender);
 	queue_close(d.queue);
@@ -554,5 +559,6 @@ main(int argc, char **argv)
 	guard_clear(&d.guard);
 	buf_clear(&d.proxy);
 	free(d.waits_ms);
+	deliver_counts_clear(&d.counts);
 	return stage_close(&d.stage);
 }

@@ -11,7 +11,7 @@
 #include "event/map.h"
 
 static const char usage[] =
-    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES]\n"
+    "usage: ev-map [-hVv] [-c DIR] [--max-line BYTES] [--metrics FILE]\n"
     "              [--progress | --no-progress] [-r FILE]\n"
     "              [--timeout DURATION] [-w FILE] [FILE ...]\n";
 
@@ -21,6 +21,7 @@ static const struct option options[] = {
 	{ "catalog", required_argument, NULL, 'c' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "rejects", required_argument, NULL, 'r' },
@@ -38,17 +39,33 @@ struct mapper {
 	struct pipeline pipeline;
 	struct event event;
 	struct fault fault, late; /* of the line at hand; of one settled */
+	uint64_t n_mapped;
 };
+
+/* Lines that a map has added from there on. */
+static void
+count_lines(struct out *out, size_t from)
+{
+	const char *at = out->buf.p + from, *end = out->buf.p + out->buf.len;
+
+	while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+		out->n_lines++;
+		at++;
+	}
+}
 
 static void
 settle(struct stage *s, void *ctx, unsigned n)
 {
 	struct mapper *m = ctx;
 	struct fault *f = &m->late;
+	size_t from = s->out.buf.len;
 
 	(void)n;
+	m->n_mapped++;
 	switch (map_receive(m->map, &s->input, &s->out.buf, f)) {
 	case MAP_DONE:
+		count_lines(&s->out, from);
 		break;
 	case MAP_REJECT:
 		stage_reject(s, f->reason, buf_bytes(&f->error),
@@ -115,6 +132,15 @@ read_options(struct stage *s, struct mapper *m, int argc, char **argv)
 	}
 }
 
+static void
+put_metrics(void *ctx, struct exposition *x)
+{
+	const struct mapper *m = ctx;
+
+	config_put_metrics(&m->config.registry, x);
+	metrics_put(x, METRIC_WORKER_REQUESTS, m->n_mapped);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -123,6 +149,8 @@ main(int argc, char **argv)
 
 	stage_init(&s, "ev-map", STAGE_CALL_MAX_LINE);
 	read_options(&s, &m, argc, argv);
+	s.metrics.put = put_metrics;
+	s.metrics.ctx = &m;
 	m.config.checks_payloads = true;
 	config_open(&m.config, &s);
 	stage_open(&s);

@@ -17,7 +17,7 @@ enum {
 
 static const char usage[] =
     "usage: ev-pull [-hVv] [--barrier-timeout TIME] [--drain] [--grace TIME]\n"
-    "               -q EVENTS [-r FILE] [--] COMMAND [ARG ...]\n"
+    "               [--metrics FILE] -q EVENTS [-r FILE] [--] COMMAND [ARG ...]\n"
     "   or: ev-pull -q EVENTS --dead\n"
     "   or: ev-pull -q EVENTS --requeue [NUMBER ...]\n";
 
@@ -28,6 +28,7 @@ static const struct option options[] = {
 	{ "events", required_argument, NULL, 'q' },
 	{ "grace", required_argument, NULL, OPT_GRACE },
 	{ "help", no_argument, NULL, 'h' },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "requeue", no_argument, NULL, OPT_REQUEUE },
 	{ "verbose", no_argument, NULL, 'v' },

@@ -19,12 +19,15 @@ enum {
 };
 
 static const char usage[] =
-    "usage: ev-push [-hVv] [--max-line BYTES] -q EVENTS [-r FILE] [FILE ...]\n";
+    "usage: ev-push [-hVv] [--max-line BYTES] [--metrics FILE] -q EVENTS "
+    "[-r FILE]\n"
+    "               [FILE ...]\n";
 
 static const struct option options[] = {
 	{ "events", required_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "rejects", required_argument, NULL, 'r' },
 	{ "verbose", no_argument, NULL, 'v' },
 	{ "version", no_argument, NULL, 'V' },
@@ -143,7 +146,7 @@ fill(struct push *p, struct stage *s, struct source *in)
 
 	if (p->n && poll(&fd, 1, 0) == 0)
 		store(p, s);
-	(void)poll(&fd, 1, -1);
+	source_wait(in, s);
 	source_fill(in, s);
 }
 
@@ -168,8 +171,18 @@ run(struct push *p, struct stage *s, char **operands)
 		diag_print(&s->diag, DIAG_ERROR, "%s", e.text);
 		stage_worsen(s, EX_SYSTEM);
 	}
+	metrics_end(s);
 	if (s->code == EX_ALL_WELL && !s->diag.verbose)
 		pushing = NULL;
+}
+
+static void
+put_metrics(void *ctx, struct exposition *x)
+{
+	const struct push *p = ctx;
+
+	metrics_put(x, METRIC_EVENTS_PUSHED, p->n_stored - p->n_repeats);
+	metrics_put(x, METRIC_EVENTS_REPEATED, p->n_repeats);
 }
 
 static void
@@ -206,6 +219,8 @@ main(int argc, char **argv)
 
 	stage_init(&s, "ev-push", STAGE_EVENT_MAX_LINE);
 	read_options(&s, &p, argc, argv);
+	s.metrics.put = put_metrics;
+	s.metrics.ctx = &p;
 	stage_open(&s);
 	r = events_open(&p.events, p.path, &e);
 	if (r < 0)

@@ -14,7 +14,8 @@
 
 static const char usage[] =
     "usage: ev-route [-hVv] [-c DIR] [--explain] [--max-line BYTES]\n"
-    "                [--progress | --no-progress] [-r FILE]\n"
+    "                [--metrics FILE] [--progress | --no-progress] "
+    "[-r FILE]\n"
     "                [--timeout DURATION] [--unmatched FILE] [-w FILE]\n"
     "                [FILE ...]\n";
 
@@ -29,6 +30,7 @@ static const struct option options[] = {
 	{ "explain", no_argument, NULL, OPT_EXPLAIN },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "rejects", required_argument, NULL, 'r' },
@@ -64,6 +66,7 @@ struct router {
 	unsigned n_tasks;
 	uint64_t serial;
 	uint64_t *wanted_by; /* by task: the last event's serial */
+	uint64_t n_requests, n_unmatched;
 };
 
 static const struct catalog_event *
@@ -278,6 +281,7 @@ put_event(struct stage *s, struct router *r)
 
 	if (r->explain ? put_explanations(s, r) : put_calls(s, r))
 		return;
+	r->n_unmatched++;
 	if (s->unmatched.fd < 0)
 		return;
 	buf_span(&line, s->input);
@@ -328,6 +332,7 @@ receive(struct stage *s, struct router *r, struct span *line)
 
 	if (transforms_receive(r->transforms, line, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
+	r->n_requests++;
 }
 
 static void
@@ -455,6 +460,16 @@ open_unmatched(struct stage *s, const struct router *r)
 		stage_die(s, EX_SETUP, "%s", e.text);
 }
 
+static void
+put_metrics(void *ctx, struct exposition *x)
+{
+	const struct router *r = ctx;
+
+	config_put_metrics(&r->config.registry, x);
+	metrics_put(x, METRIC_WORKER_REQUESTS, r->n_requests);
+	metrics_put(x, METRIC_UNMATCHED, r->n_unmatched);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -463,6 +478,8 @@ main(int argc, char **argv)
 
 	stage_init(&s, "ev-route", STAGE_CALL_MAX_LINE);
 	read_options(&s, &r, argc, argv);
+	s.metrics.put = put_metrics;
+	s.metrics.ctx = &r;
 	config_open(&r.config, &s);
 	stage_open(&s);
 	open_unmatched(&s, &r);

@@ -12,11 +12,13 @@
 
 static const char usage[] =
     "usage: ev-validate [-ahVv] [--format] [-c DIR] [--max-line BYTES]\n"
-    "                   [--progress | --no-progress] [-r FILE] [FILE ...]\n"
-    "       ev-validate [-ahVv] [--format] --schema FILE [--ref [URI=]DIR]\n"
-    "                   [--max-line BYTES] [--progress | --no-progress] "
+    "                   [--metrics FILE] [--progress | --no-progress] "
     "[-r FILE]\n"
-    "                   [FILE ...]\n";
+    "                   [FILE ...]\n"
+    "       ev-validate [-ahVv] [--format] --schema FILE [--ref [URI=]DIR]\n"
+    "                   [--max-line BYTES] [--metrics FILE] "
+    "[--progress | --no-progress]\n"
+    "                   [-r FILE] [FILE ...]\n";
 
 enum { OPT_FORMAT = OPT_OWN, OPT_REF, OPT_SCHEMA };
 
@@ -26,6 +28,7 @@ static const struct option options[] = {
 	{ "format", no_argument, NULL, OPT_FORMAT },
 	{ "help", no_argument, NULL, 'h' },
 	{ "max-line", required_argument, NULL, OPT_MAX_LINE },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "no-progress", no_argument, NULL, OPT_NO_PROGRESS },
 	{ "progress", no_argument, NULL, OPT_PROGRESS },
 	{ "ref", required_argument, NULL, OPT_REF },

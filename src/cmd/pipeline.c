@@ -114,6 +114,7 @@ pipeline_end_line(struct pipeline *p, struct stage *s)
 		return;
 	}
 	buf_putc(&p->held, '\n');
+	s->out.n_lines++;
 	p->lines[p->end - 1].held_end = p->held.len;
 }
 

@@ -141,6 +141,7 @@ end_command(struct pull *p, bool of_itself)
 	command_end(&p->command);
 	p->feed.len = p->feed_at = 0;
 	p->end_ms = -1;
+	p->n_deaths += !p->stopping;
 	command_how(&p->command, &how);
 	if (p->stopping)
 		window_restart(&p->window);
@@ -161,6 +162,7 @@ put_barrier(struct pull *p)
 	buf_puts(&p->feed, "{\"barrier\":\"");
 	buf_add(&p->feed, p->session, sizeof(p->session));
 	buf_putc(&p->feed, '.');
+	p->issued_us[p->issued % WINDOW_MAX_MARKS] = clock_mono_us();
 	buf_u64(&p->feed, (uint64_t)p->issued++);
 	buf_puts(&p->feed, "\"}\n");
 	window_mark(&p->window);
@@ -199,7 +201,11 @@ pass_barrier(struct pull *p)
 {
 	int64_t from, to;
 
+	size_t n_fed = p->window.n_fed;
+
 	p->n_nudges = 0;
+	histogram_add(&p->barriers, clock_mono_us() -
+	    p->issued_us[p->back % WINDOW_MAX_MARKS]);
 	if (p->back++ == 0) {
 		if (!p->proven)
 			notify("READY=1");
@@ -208,6 +214,7 @@ pass_barrier(struct pull *p)
 	}
 	if (!window_pass(&p->window, &from, &to))
 		return;
+	p->n_acked += n_fed - p->window.n_fed;
 	if (!p->from)
 		p->from = from;
 	p->to = to;
@@ -266,6 +273,7 @@ bury(struct pull *p, struct window_event *ev, struct error *e)
 	buf_clear(&said);
 	if (r < 0)
 		return -1;
+	p->n_buried++;
 	diag_print(&p->stage->diag, DIAG_WARNING, "event %lld is a dead letter "
 	    "(%s), which ev-pull -q %s --dead shows", (long long)ev->tag,
 	    ev->status, p->path);
@@ -406,6 +414,7 @@ prepare(struct pull *p)
 			if (p->window.n_unmarked == 1)
 				p->first_fed_ms = now_ms;
 			buf_span(&p->feed, line);
+			p->n_fed++;
 			p->nudged = false;
 		}
 		if (is_barrier_due(p, is_idle, now_ms))
@@ -463,6 +472,7 @@ start(struct pull *p)
 {
 	struct error e;
 
+	p->n_starts++;
 	window_restart(&p->window);
 	if (random_hex(p->session, PULL_SESSION_BYTES) < 0)
 		fail(p, EX_SYSTEM, "no random bits for a session");
@@ -526,16 +536,6 @@ deadline(const struct pull *p)
 	return at;
 }
 
-static int
-timeout_of(int64_t at_ms)
-{
-	int64_t left_ms = at_ms < 0 ? -1 : at_ms - clock_mono_ms();
-
-	if (at_ms < 0)
-		return -1;
-	return left_ms <= 0 ? 0 : left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
-}
-
 static void
 wait_for_more(struct pull *p)
 {
@@ -547,14 +547,16 @@ wait_for_more(struct pull *p)
 		{ c->out, POLLIN, 0 },
 		{ c->err, POLLIN, 0 },
 	};
+	int64_t until_ms = earlier(deadline(p), metrics_tend(p->stage));
 	struct error e;
 	unsigned n;
 
 	if (poll(fds, sizeof(fds) / sizeof(fds[0]),
-	    timeout_of(deadline(p))) < 0 && errno != EINTR) {
+	    clock_left_ms(until_ms)) < 0 && errno != EINTR) {
 		fail(p, EX_SYSTEM, "poll failed");
 		return;
 	}
+	metrics_touch(p->stage);
 	if (fds[1].revents) {
 		p->hungry = true;
 		if (events_heard(p->events, &e) < 0) {
@@ -596,11 +598,37 @@ attend(struct pull *p)
 		give_up(p);
 }
 
+static void
+put_metrics(void *ctx, struct exposition *x)
+{
+	const struct pull *p = ctx;
+	struct events_counts c = { -1, -1 };
+	struct error e;
+
+	metrics_put(x, METRIC_EVENTS_FED, p->n_fed);
+	metrics_put(x, METRIC_EVENTS_ACKED, p->n_acked);
+	metrics_put(x, METRIC_EVENTS_BURIED, p->n_buried);
+	metrics_put(x, METRIC_EVENTS_IN_FLIGHT, p->window.n_fed);
+	/* What is wrong with the queue shows where it is worked on. */
+	if (!p->failed && events_count(p->events, &c, &e) == 0 &&
+	    c.waiting >= 0)
+		metrics_put(x, METRIC_EVENTS_WAITING, (uint64_t)c.waiting +
+		    window_count(&p->window));
+	if (c.dead >= 0)
+		metrics_put(x, METRIC_DEAD_LETTERS, (uint64_t)c.dead);
+	metrics_put(x, METRIC_COMMAND_STARTS, p->n_starts);
+	metrics_put(x, METRIC_COMMAND_DEATHS, p->n_deaths);
+	metrics_family(x, METRIC_BARRIER_SECONDS);
+	exposition_histogram(x, &p->barriers);
+}
+
 void
 pull_run(struct pull *p)
 {
 	struct error e;
 
+	p->stage->metrics.put = put_metrics;
+	p->stage->metrics.ctx = p;
 	command_init(&p->command);
 	p->signals = signals_open(&e);
 	if (p->signals < 0)
@@ -618,6 +646,7 @@ pull_run(struct pull *p)
 		if (p->command.pid)
 			attend(p);
 	}
+	metrics_end(p->stage);
 	window_clear(&p->window);
 	buf_clear(&p->feed);
 	buf_clear(&p->command.said);

@@ -44,6 +44,11 @@ struct pull {
 	bool failed;         /* nothing is acknowledged any more */
 	int64_t from, to;    /* tags to be acknowledged; from 0: none */
 	int signals;
+
+	/* For --metrics. */
+	uint64_t n_fed, n_acked, n_buried, n_starts, n_deaths;
+	int64_t issued_us[WINDOW_MAX_MARKS]; /* barriers, by their number */
+	struct histogram barriers;           /* how long they took */
 };
 
 /* Until it is stopped, drained or failed; the stage has the exit code. */

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/barrier.h"
 
 /* 0: some are no regular files. */
@@ -109,9 +110,13 @@ next_operand(struct source *in, struct stage *s)
 void
 source_fill(struct source *in, struct stage *s)
 {
+	size_t held = in->lines.buf.len - in->lines.pos;
+	int r = line_fill(&in->lines);
+
 	in->starved = false;
-	if (line_fill(&in->lines) == 0 || errno == EAGAIN ||
-	    errno == EWOULDBLOCK)
+	metrics_touch(s);
+	s->n_bytes += in->lines.buf.len - held;
+	if (r == 0 || errno == EAGAIN || errno == EWOULDBLOCK)
 		return;
 	diag_print(&s->diag, DIAG_ERROR, "cannot read %s: %s",
 	    in->file ? in->file : "stdin", strerror(errno));
@@ -159,6 +164,7 @@ take_line(struct source *in, struct stage *s)
 		return false;
 	s->diag.file = in->file;
 	s->diag.line = ++in->line;
+	s->n_lines++;
 	if (status == LINE_LONG)
 		reject_long(s, line_bytes(&in->lines));
 	return status == LINE_OK && !is_blank(s->input);
@@ -185,6 +191,16 @@ drain(struct stage *s, void *ctx)
 		s->drain(s, ctx);
 }
 
+void
+source_wait(const struct source *in, struct stage *s)
+{
+	struct pollfd pfd = { source_fd(in), POLLIN, 0 };
+
+	/* poll(2) also for a stdin that somebody made non-blocking. */
+	while (poll(&pfd, 1, clock_left_ms(metrics_tend(s))) == 0)
+		;
+}
+
 /* What there is goes out before a read would block. */
 static void
 wait_and_fill(struct source *in, struct stage *s, void *ctx)
@@ -198,8 +214,9 @@ wait_and_fill(struct source *in, struct stage *s, void *ctx)
 		drain(s, ctx);
 		if (out_flush(&s->out) < 0)
 			return;
-		/* For a stdin that somebody made non-blocking. */
-		(void)poll(&pfd, 1, -1);
+		source_wait(in, s);
+	} else {
+		(void)metrics_tend(s);
 	}
 	source_fill(in, s);
 }
@@ -232,7 +249,9 @@ source_run(struct stage *s, char **operands,
 	if (status == SOURCE_END)
 		drain(s, ctx);
 	source_close(&in);
+	(void)out_flush(&s->out); /* a failure sticks */
 	s->diag.file = NULL;
 	s->diag.line = 0;
+	metrics_end(s);
 	progress_end(&s->progress, &s->diag, source_lines(&in));
 }

@@ -48,6 +48,9 @@ source_fd(const struct source *in)
 	return in->lines.fd;
 }
 
+/* Wait for something to read; metrics are written meanwhile. */
+void source_wait(const struct source *, struct stage *);
+
 /* Read once. A failure ends the operand and makes the exit code EX_SYSTEM. */
 void source_fill(struct source *, struct stage *);
 

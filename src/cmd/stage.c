@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/num.h"
 
 enum { SHOWN_ERROR_BYTES = 400 }; /* of a reject's error, on stderr */
@@ -32,6 +34,8 @@ void
 stage_init(struct stage *s, const char *program, size_t max_line)
 {
 	*s = (struct stage){ .max_line = max_line, .reject.file.fd = -1, .unmatched.fd = -1 };
+	s->metrics.start_ms = clock_wall_ms();
+	s->metrics.touched = true;
 	fill_descriptors();
 	diag_open(&s->diag, program);
 	/* A reader that is gone is EPIPE, handled where we write. */
@@ -51,6 +55,9 @@ stage_option(struct stage *s, int c, const char *arg)
 		return true;
 	case 'v':
 		s->diag.verbose = true;
+		return true;
+	case OPT_METRICS:
+		s->metrics.path = arg;
 		return true;
 	case OPT_PROGRESS:
 		s->progress.wish = PROGRESS_ON;
@@ -113,6 +120,7 @@ stage_die(struct stage *s, enum exitcode code, const char *fmt, ...)
 	diag_print(&s->diag, DIAG_ERROR, "%s", buf_str(&b));
 	buf_clear(&b);
 	(void)out_flush(&s->out);
+	metrics_end(s);
 	exit(code);
 }
 
@@ -147,6 +155,19 @@ say_rejected(struct stage *s, const char *reason, struct span text)
 }
 
 static void
+count_reason(struct stage *s, const char *code)
+{
+	size_t i = 0;
+
+	while (i < STAGE_REASONS - 1 && s->reasons[i].code &&
+	    strcmp(s->reasons[i].code, code) != 0)
+		i++;
+	if (!s->reasons[i].code) /* may be a borrowed text */
+		s->reasons[i].code = alloc_copy(code, strlen(code));
+	s->reasons[i].n++;
+}
+
+static void
 reject(struct stage *s, const char *reason, struct span error,
     struct span detail, struct span faults)
 {
@@ -163,6 +184,7 @@ reject(struct stage *s, const char *reason, struct span error,
 	    buf_bytes(&text), faults, s->input, s->input_bytes, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	s->progress.n_rejected++;
+	count_reason(s, reason);
 	stage_worsen(s, EX_REJECTED);
 	buf_clear(&text);
 }
@@ -182,6 +204,23 @@ stage_reject_fault(struct stage *s, const struct fault *f)
 }
 
 void
+stage_put_metrics(const struct stage *s, struct exposition *x)
+{
+	size_t i;
+
+	metrics_put(x, METRIC_LINES_IN, s->n_lines);
+	metrics_put(x, METRIC_BYTES_IN, s->n_bytes);
+	metrics_put(x, METRIC_LINES_OUT, s->out.n_lines);
+	metrics_put(x, METRIC_BYTES_OUT, s->out.n_bytes);
+	metrics_put(x, METRIC_REJECTED, s->progress.n_rejected);
+	metrics_family(x, METRIC_REJECTS);
+	for (i = 0; i < STAGE_REASONS && s->reasons[i].code; i++) {
+		exposition_label(x, "reason", span_of(s->reasons[i].code));
+		exposition_u64(x, s->reasons[i].n);
+	}
+}
+
+void
 stage_worsen(struct stage *s, enum exitcode code)
 {
 	if (s->code < code)
@@ -192,6 +231,7 @@ int
 stage_close(struct stage *s)
 {
 	struct error e;
+	size_t i;
 
 	if (out_flush(&s->out) < 0 && s->out.error != EPIPE) {
 		diag_print(&s->diag, DIAG_ERROR, "cannot write stdout: %s",
@@ -213,5 +253,7 @@ stage_close(struct stage *s)
 		s->code = EX_SYSTEM;
 	}
 	out_close(&s->out);
+	for (i = 0; i < STAGE_REASONS; i++)
+		free(s->reasons[i].code);
 	return s->code;
 }

@@ -23,18 +23,24 @@ struct note {
 
 /* Lanes */
 
-/* The lane as the queue has it. */
-static struct lane *
-attach(struct backlog *b, const struct queue_lane *row)
+/*
+ * The lane as the queue has it, in *lane; counted are its calls up to `arrived`.
+ * 0, or -1 with the error.
+ */
+static int
+attach(struct backlog *b, const struct queue_lane *row, int64_t arrived,
+    struct lane **lane, struct error *e)
 {
-	struct lane *lane = lanes_find(b->lanes, row->no);
-
-	if (!lane) {
-		lane = lanes_get(b->lanes, row->webhook, row->name);
-		lanes_number(b->lanes, lane, row->no);
-		lane->health = row->health;
-	}
-	return lane;
+	*lane = lanes_find(b->lanes, row->no);
+	if (*lane)
+		return 0;
+	*lane = lanes_get(b->lanes, row->webhook, row->name);
+	lanes_number(b->lanes, *lane, row->no);
+	(*lane)->health = row->health;
+	if (!b->counts)
+		return 0;
+	(*lane)->n_waiting = queue_waiting(b->queue, row->no, arrived, e);
+	return (*lane)->n_waiting < 0 ? -1 : 0;
 }
 
 static void
@@ -61,8 +67,11 @@ read_lanes(struct backlog *b, struct error *e)
 		due = queue_next_due(b->queue, no, -1, e);
 		if (due < -1)
 			return -1;
-		if (due >= 0)
-			wake(b, lane ? lane : attach(b, &row));
+		if (due < 0)
+			continue;
+		if (attach(b, &row, b->arrived, &lane, e) < 0)
+			return -1;
+		wake(b, lane);
 	}
 	return r;
 }
@@ -84,6 +93,7 @@ int
 backlog_hear(struct backlog *b, struct error *e)
 {
 	int64_t lanes[ARRIVALS], changes = queue_changes(b->queue, e);
+	int64_t arrived = b->arrived;
 	struct queue_lane row;
 	struct lane *lane;
 	int n = 0, i;
@@ -96,10 +106,11 @@ backlog_hear(struct backlog *b, struct error *e)
 	for (i = 0; i < n; i++) {
 		lane = lanes_find(b->lanes, lanes[i]);
 		if (!lane) {
-			if (queue_lane(b->queue, lanes[i], &row, e) != 1)
+			if (queue_lane(b->queue, lanes[i], &row, e) != 1 ||
+			    attach(b, &row, arrived, &lane, e) < 0)
 				return -1;
-			lane = attach(b, &row);
 		}
+		lane->n_waiting++;
 		wake(b, lane);
 	}
 	if (changes == b->changes)
@@ -186,8 +197,9 @@ int
 backlog_load(struct backlog *b, int64_t seq, struct call **call,
     struct error *e)
 {
-	struct queue_lane lane;
+	struct queue_lane row_lane;
 	struct queue_row row;
+	struct lane *lane;
 	int r;
 
 	*call = NULL;
@@ -195,8 +207,10 @@ backlog_load(struct backlog *b, int64_t seq, struct call **call,
 		return 0;
 	r = queue_load(b->queue, seq, &row, e);
 	if (r == 1)
-		r = queue_lane(b->queue, row.lane, &lane, e);
-	return r <= 0 ? r : load(b, attach(b, &lane), seq, call, e);
+		r = queue_lane(b->queue, row.lane, &row_lane, e);
+	if (r == 1 && attach(b, &row_lane, b->arrived, &lane, e) < 0)
+		r = -1;
+	return r <= 0 ? r : load(b, lane, seq, call, e);
 }
 
 /*
@@ -344,6 +358,7 @@ finish(struct backlog *b, struct note *n)
 {
 	struct lane *lane = n->lane;
 
+	lane->n_waiting -= n->record.outcome != OUTCOME_RETRY;
 	if (n->released)
 		lane->more = true;
 	if (n->record.outcome == OUTCOME_RETRY && (lane->next_due_ms < 0 ||

@@ -23,6 +23,7 @@ struct backlog {
 	struct call_reader *reader; /* borrowed */
 	struct lanes *lanes;        /* borrowed */
 	bool keep;         /* payloads of what is settled */
+	bool counts;       /* each lane's n_waiting */
 	bool rang;         /* there may be new calls */
 	bool urgent;       /* somebody waits for a note: behind its order key */
 	int64_t flush_at_ms; /* monotonic; -1: nothing is noted */
@@ -32,7 +33,7 @@ struct backlog {
 	size_t n_notes;
 	struct lane **moved; /* whose health is to be stored */
 	size_t n_moved, cap_moved;
-	int64_t arrived;   /* calls up to there are known */
+	int64_t arrived;   /* calls up to there are known, and counted */
 	int64_t changes;   /* queue_changes as last seen */
 	int64_t *seqs;     /* scratch */
 	size_t cap_seqs;

@@ -39,6 +39,7 @@ struct lane {
 	int64_t no;             /* 0: from memory */
 	bool more;              /* calls that are due may be there */
 	int64_t next_due_ms;    /* the first that waits there; -1: none */
+	int64_t n_waiting;      /* unsettled ones there, if they are counted */
 	struct timer wake;
 	struct health health;
 	bool health_moved;      /* since it was stored; */

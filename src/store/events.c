@@ -44,6 +44,7 @@ static const char schema[] =
 enum statement {
 	GET_META, SET_META, PUT, SEE_0, SEE_1, SEEN_0, SEEN_1, FORGET_0, FORGET_1,
 	NEXT, ACK, BLAME, BURY, REMOVE, SPARE, VACUUM, EACH_DEAD, REQUEUE, UNBURY,
+	LAST, COUNT_DEAD,
 	N_STATEMENTS
 };
 
@@ -72,6 +73,8 @@ static const char *const sql[N_STATEMENTS] = {
 	[REQUEUE] = "INSERT INTO event SELECT ?2 + row_number() OVER "
 	    "(ORDER BY time, seq) - 1, pushed, 0, text FROM dead "
 	    "WHERE ?1 = 0 OR seq = ?1",
+	[LAST] = "SELECT max(seq) FROM event",
+	[COUNT_DEAD] = "SELECT count(*) FROM dead",
 	[UNBURY] = "DELETE FROM dead WHERE ?1 = 0 OR seq = ?1",
 };
 
@@ -362,6 +365,23 @@ events_blame(struct events *ev, int64_t tag, unsigned deaths, struct error *e)
 	if (db_begin(&ev->db, false, e) < 0)
 		return -1;
 	return finish(ev, run_with(ev, BLAME, tag, deaths, e), e) < 0 ? -1 : 0;
+}
+
+/*
+ * seq is given without gaps, and what was not given stays where it is: so the
+ * events behind the last one given are as many as their numbers.
+ */
+int
+events_count(struct events *ev, struct events_counts *c, struct error *e)
+{
+	int64_t last;
+
+	if (db_number(&ev->db, db_stmt(&ev->db, LAST, e), 0, &last, e) < 0 ||
+	    db_number(&ev->db, db_stmt(&ev->db, COUNT_DEAD, e), 0, &c->dead,
+	    e) < 0)
+		return -1;
+	c->waiting = last > ev->given ? last - ev->given : 0;
+	return 0;
 }
 
 /* Dead letters */

@@ -82,6 +82,15 @@ int events_ack(struct events *, int64_t from, int64_t to, struct error *);
 int events_blame(struct events *, int64_t tag, unsigned deaths,
     struct error *);
 
+/* What lies in the queue; -1: nobody knows. */
+struct events_counts {
+	int64_t waiting; /* events that were not given yet */
+	int64_t dead;
+};
+
+/* Cheap, however many events there are; once some were asked for. */
+int events_count(struct events *, struct events_counts *, struct error *);
+
 /* A dead letter. */
 struct events_dead {
 	int64_t tag;

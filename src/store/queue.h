@@ -138,6 +138,16 @@ int queue_due(struct queue *, int64_t lane, int64_t from_ms, int64_t to_ms,
 int64_t queue_next_due(struct queue *, int64_t lane, int64_t after_ms,
     struct error *);
 
+/* How many of the lane's calls up to that seq are not settled; -1: error. */
+int64_t queue_waiting(struct queue *, int64_t lane, int64_t seq,
+    struct error *);
+
+/*
+ * Since when, or from when on, the first of the lane's calls is due: one that is
+ * due at once, since it was taken. -1: none is, -2: error.
+ */
+int64_t queue_first_due(struct queue *, int64_t lane, struct error *);
+
 struct queue_row {
 	int64_t seq, lane, taken_ms;
 	unsigned attempts;

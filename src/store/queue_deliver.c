@@ -142,6 +142,35 @@ queue_next_due(struct queue *q, int64_t lane, int64_t after_ms,
 	return db_number(&q->db, stmt, -1, &due, e) < 0 ? -2 : due;
 }
 
+int64_t
+queue_waiting(struct queue *q, int64_t lane, int64_t seq, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_WAITING, e);
+	int64_t n;
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, lane);
+	db_bind_int(&q->db, stmt, 2, seq);
+	return db_number(&q->db, stmt, 0, &n, e) < 0 ? -1 : n;
+}
+
+int64_t
+queue_first_due(struct queue *q, int64_t lane, struct error *e)
+{
+	int64_t timed_ms = queue_next_due(q, lane, 0, e), new_ms;
+	sqlite3_stmt *stmt = timed_ms < -1 ? NULL : db_stmt(&q->db,
+	    Q_FIRST_NEW, e);
+
+	if (!stmt)
+		return -2;
+	db_bind_int(&q->db, stmt, 1, lane);
+	if (db_number(&q->db, stmt, -1, &new_ms, e) < 0)
+		return -2;
+	return new_ms < 0 || (timed_ms >= 0 && timed_ms < new_ms) ? timed_ms :
+	    new_ms;
+}
+
 int
 queue_load(struct queue *q, int64_t seq, struct queue_row *row,
     struct error *e)

@@ -50,6 +50,10 @@ const char *const queue_sql[Q_N] = {
 	[Q_DUE] = "SELECT seq FROM call WHERE lane = ?1 "
 	    "AND due BETWEEN ?2 AND ?3 ORDER BY due, seq LIMIT ?4",
 	[Q_NEXT_DUE] = "SELECT min(due) FROM call WHERE lane = ?1 AND due > ?2",
+	[Q_WAITING] = "SELECT count(*) FROM call WHERE lane = ?1 "
+	    "AND due >= -1 AND seq <= ?2",
+	[Q_FIRST_NEW] = "SELECT taken FROM call WHERE lane = ?1 AND due = 0 "
+	    "ORDER BY seq LIMIT 1",
 	[Q_LOAD] = "SELECT lane, taken, attempts, turn IS NOT NULL, text "
 	    "FROM call JOIN payload USING(seq) "
 	    "WHERE seq = ?1 AND due IS NOT NULL",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "json/siphash.h"
 
 enum {
@@ -130,6 +131,7 @@ load_text(struct registry *r, struct span text, struct buf *reasons)
 	r->webhooks = fresh;
 	r->digest = digest;
 	r->generation++;
+	r->loaded_ms = clock_wall_ms();
 	return LOADED;
 }
 
@@ -186,6 +188,9 @@ registry_check(struct registry *r, struct buf *reasons)
 		watch_well(&r->watch);
 		return REGISTRY_SAME;
 	default:
-		return watch_tells(&r->watch) ? REGISTRY_BAD : REGISTRY_SAME;
+		if (!watch_tells(&r->watch))
+			return REGISTRY_SAME;
+		r->n_bad++;
+		return REGISTRY_BAD;
 	}
 }

@@ -23,6 +23,8 @@ struct registry {
 	char *path;
 	struct webhooks webhooks; /* as last loaded */
 	uint64_t generation;      /* grows by one at each load that worked */
+	int64_t loaded_ms;        /* when that was, wall time */
+	uint64_t n_bad;           /* changes that were said not to load */
 	struct watch watch;
 	uint64_t digest;          /* of the text last loaded */
 	bool once;                /* it came through a pipe: no looking again */

@@ -58,6 +58,16 @@ compact(struct window *w)
 	w->end = n;
 }
 
+size_t
+window_count(const struct window *w)
+{
+	size_t i, n = 0;
+
+	for (i = w->first; i < w->end; i++)
+		n += !w->events[i].done;
+	return n;
+}
+
 void
 window_add(struct window *w, int64_t tag, unsigned deaths, struct span text)
 {

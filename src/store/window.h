@@ -73,6 +73,9 @@ void window_add(struct window *, int64_t tag, unsigned deaths, struct span);
 /* The one added last is to be buried unfed, with this for a status. */
 void window_condemn(struct window *, const char *status);
 
+/* Events that are not done. */
+size_t window_count(const struct window *);
+
 static inline bool
 window_is_empty(const struct window *w)
 {
