@@ -47,15 +47,15 @@ counts_of(struct deliver *d, struct span id)
 	if (!d->sender.registry || !id.len)
 		return NULL;
 	if (!n->webhooks.slots)
-		table_init(&n->webhooks);
-	found = table_find(&n->webhooks, id);
+		hash_init(&n->webhooks);
+	found = hash_find(&n->webhooks, id);
 	if (found)
 		return (struct webhook_counts *)(void *)found;
 	if (!webhooks_find(&d->registry.webhooks, id))
 		return NULL;
 	w = alloc_zero(1, sizeof(*w));
 	w->entry.key = (struct span){ alloc_copy(id.p, id.len), id.len };
-	table_add(&n->webhooks, &w->entry);
+	hash_add(&n->webhooks, &w->entry);
 	return w;
 }
 
@@ -94,7 +94,7 @@ deliver_counts_clear(struct deliver_counts *n)
 			free((char *)e->key.p);
 			free(e);
 		}
-	table_clear(&n->webhooks);
+	hash_clear(&n->webhooks);
 }
 
 /* Writing */

@@ -35,7 +35,7 @@ struct deliver_counts {
 	uint64_t attempts[OUTCOME_DEAD + 1][DELIVER_REASONS][DELIVER_CLASSES];
 	uint64_t dead[DELIVER_REASONS];
 	struct histogram durations;
-	struct table webhooks; /* with --metrics-per-webhook */
+	struct hash webhooks; /* with --metrics-per-webhook */
 };
 
 struct deliver {

@@ -79,7 +79,7 @@ read_lanes(struct backlog *b, struct error *e)
 int
 backlog_open(struct backlog *b, struct error *e)
 {
-	table_init(&b->held);
+	hash_init(&b->held);
 	b->notes_tail = &b->notes;
 	b->flush_at_ms = -1;
 	b->arrived = queue_last(b->queue, e);
@@ -124,7 +124,7 @@ backlog_hear(struct backlog *b, struct error *e)
 static bool
 is_held(const struct backlog *b, int64_t seq)
 {
-	return table_find(&b->held,
+	return hash_find(&b->held,
 	    (struct span){ (char *)&seq, sizeof(seq) }) != NULL;
 }
 
@@ -189,7 +189,7 @@ load(struct backlog *b, struct lane *lane, int64_t seq, struct call **call,
 	lane->n_calls++;
 	(*call)->held.key = (struct span){ (char *)&(*call)->seq,
 		sizeof(seq) };
-	table_add(&b->held, &(*call)->held);
+	hash_add(&b->held, &(*call)->held);
 	return 1;
 }
 
@@ -283,7 +283,7 @@ backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
 void
 backlog_forget(struct backlog *b, struct call *c)
 {
-	table_remove(&b->held, &c->held);
+	hash_remove(&b->held, &c->held);
 	lanes_leave(b->lanes, c);
 	call_free(c);
 }
@@ -409,7 +409,7 @@ backlog_close(struct backlog *b)
 			backlog_forget(b, n->call);
 		free(n);
 	}
-	table_clear(&b->held);
+	hash_clear(&b->held);
 	free(b->moved);
 	free(b->seqs);
 	*b = (struct backlog){ 0 };

@@ -27,7 +27,7 @@ struct backlog {
 	bool rang;         /* there may be new calls */
 	bool urgent;       /* somebody waits for a note: behind its order key */
 	int64_t flush_at_ms; /* monotonic; -1: nothing is noted */
-	struct table held; /* calls in memory, by seq, until what became of
+	struct hash held; /* calls in memory, by seq, until what became of
 	                    * them is stored */
 	struct note *notes, **notes_tail;
 	size_t n_notes;

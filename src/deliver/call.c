@@ -27,7 +27,7 @@ call_reader_init(struct call_reader *r)
 {
 	*r = (struct call_reader){ 0 };
 	json_init(&r->json);
-	table_init(&r->targets);
+	hash_init(&r->targets);
 }
 
 void
@@ -36,7 +36,7 @@ call_reader_clear(struct call_reader *r)
 	json_clear(&r->json);
 	buf_clear(&r->unwrapped);
 	buf_clear(&r->scratch);
-	table_clear(&r->targets);
+	hash_clear(&r->targets);
 }
 
 static int

@@ -48,7 +48,7 @@ struct call {
 struct call_reader {
 	struct json json;
 	struct buf unwrapped, scratch;
-	struct table targets; /* of the bare calls that are held */
+	struct hash targets; /* of the bare calls that are held */
 };
 
 void call_reader_init(struct call_reader *);

@@ -12,17 +12,17 @@ void
 lanes_init(struct lanes *l)
 {
 	*l = (struct lanes){ 0 };
-	table_init(&l->table);
-	table_init(&l->numbers);
+	hash_init(&l->table);
+	hash_init(&l->numbers);
 	l->turn_tail = &l->turn;
 }
 
 static void
 lane_free(struct lanes *l, struct lane *lane)
 {
-	table_remove(&l->table, &lane->entry);
+	hash_remove(&l->table, &lane->entry);
 	if (lane->no)
-		table_remove(&l->numbers, &lane->by_no);
+		hash_remove(&l->numbers, &lane->by_no);
 	timers_cancel(&l->wakes, &lane->wake);
 	target_release(lane->target);
 	free((char *)(uintptr_t)lane->entry.key.p);
@@ -40,8 +40,8 @@ void
 lanes_clear(struct lanes *l)
 {
 	(void)lanes_each(l, free_it, l);
-	table_clear(&l->table);
-	table_clear(&l->numbers);
+	hash_clear(&l->table);
+	hash_clear(&l->numbers);
 	timers_clear(&l->wakes);
 	buf_clear(&l->key);
 }
@@ -55,7 +55,7 @@ lane_new(struct lanes *l, struct span key, bool webhook)
 	lane->tail = &lane->head;
 	lane->webhook = webhook;
 	lane->next_due_ms = -1;
-	table_add(&l->table, &lane->entry);
+	hash_add(&l->table, &lane->entry);
 	return lane;
 }
 
@@ -68,7 +68,7 @@ lanes_get(struct lanes *l, bool webhook, struct span name)
 	l->key.len = 0;
 	buf_putc(&l->key, webhook ? 'w' : 'o');
 	buf_span(&l->key, name);
-	found = table_find(&l->table, buf_bytes(&l->key));
+	found = hash_find(&l->table, buf_bytes(&l->key));
 	return found ? (struct lane *)(void *)found :
 	    lane_new(l, buf_bytes(&l->key), webhook);
 }
@@ -76,7 +76,7 @@ lanes_get(struct lanes *l, bool webhook, struct span name)
 struct lane *
 lanes_find(const struct lanes *l, int64_t no)
 {
-	struct entry *found = table_find(&l->numbers,
+	struct entry *found = hash_find(&l->numbers,
 	    (struct span){ (char *)&no, sizeof(no) });
 
 	return found ? (struct lane *)(void *)((char *)found -
@@ -88,7 +88,7 @@ lanes_number(struct lanes *l, struct lane *lane, int64_t no)
 {
 	lane->no = no;
 	lane->by_no.key = (struct span){ (char *)&lane->no, sizeof(no) };
-	table_add(&l->numbers, &lane->by_no);
+	hash_add(&l->numbers, &lane->by_no);
 }
 
 void

@@ -12,7 +12,7 @@
 
 #include "base/span.h"
 #include "deliver/call.h"
-#include "deliver/table.h"
+#include "deliver/hash.h"
 #include "deliver/timer.h"
 #include "store/queue.h"
 
@@ -47,7 +47,7 @@ struct lane {
 };
 
 struct lanes {
-	struct table table, numbers;
+	struct hash table, numbers;
 	struct lane *turn, **turn_tail;
 	struct timers wakes;
 	struct buf key; /* scratch */

@@ -226,7 +226,7 @@ read_target(const struct json *j, uint32_t url, uint32_t headers,
 }
 
 struct target *
-target_of_call(struct table *table, const struct json *j, uint32_t url,
+target_of_call(struct hash *table, const struct json *j, uint32_t url,
     uint32_t headers, struct error *e)
 {
 	struct span u = json_bytes(j, url), h = json_bytes(j, headers);
@@ -236,7 +236,7 @@ target_of_call(struct table *table, const struct json *j, uint32_t url,
 
 	buf_span(&key, u);
 	buf_span(&key, h);
-	found = table_find(table, buf_bytes(&key));
+	found = hash_find(table, buf_bytes(&key));
 	if (found) {
 		buf_clear(&key);
 		return target_share((struct target *)(void *)found);
@@ -246,7 +246,7 @@ target_of_call(struct table *table, const struct json *j, uint32_t url,
 		t->entry.key = (struct span){ alloc_copy(key.p, key.len),
 			key.len };
 		t->table = table;
-		table_add(table, &t->entry);
+		hash_add(table, &t->entry);
 	}
 	buf_clear(&key);
 	return t;
@@ -265,7 +265,7 @@ target_release(struct target *t)
 	if (!t || --t->refs)
 		return;
 	if (t->table) {
-		table_remove(t->table, &t->entry);
+		hash_remove(t->table, &t->entry);
 		free((char *)(uintptr_t)t->entry.key.p);
 	}
 	http_target_free(t->http);

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
-#include "deliver/table.h"
+#include "deliver/hash.h"
 #include "event/webhook.h"
 #include "json/reader.h"
 #include "net/http.h"
@@ -25,7 +25,7 @@ enum {
 
 struct target {
 	struct entry entry;  /* by the text of url and headers, if in a table */
-	struct table *table; /* NULL: in none */
+	struct hash *table; /* NULL: in none */
 	size_t refs;
 	struct http_target *http;
 	struct span shown;   /* the URL without its query */
@@ -42,7 +42,7 @@ struct target {
  * an object whose members are strings. Found in the table or added to it.
  * NULL with the reason. The result counts as one reference.
  */
-struct target *target_of_call(struct table *, const struct json *, uint32_t url,
+struct target *target_of_call(struct hash *, const struct json *, uint32_t url,
     uint32_t headers, struct error *);
 
 /*

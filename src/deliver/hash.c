@@ -1,7 +1,7 @@
 /*
  * A hash table with chains; it doubles and never shrinks.
  */
-#include "deliver/table.h"
+#include "deliver/hash.h"
 
 #include <sys/random.h>
 
@@ -11,9 +11,9 @@
 enum { FIRST_SLOTS = 64 };
 
 void
-table_init(struct table *t)
+hash_init(struct hash *t)
 {
-	*t = (struct table){ .n_slots = FIRST_SLOTS };
+	*t = (struct hash){ .n_slots = FIRST_SLOTS };
 	t->slots = alloc_zero(t->n_slots, sizeof(struct entry *));
 	/* Without entropy the seed is zero: slower under attack, not wrong. */
 	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) < 0)
@@ -21,7 +21,7 @@ table_init(struct table *t)
 }
 
 void
-table_clear(struct table *t)
+hash_clear(struct hash *t)
 {
 	free(t->slots);
 	t->slots = NULL;
@@ -29,13 +29,13 @@ table_clear(struct table *t)
 }
 
 static struct entry **
-slot(const struct table *t, uint64_t hash)
+slot(const struct hash *t, uint64_t hash)
 {
 	return &t->slots[hash & (t->n_slots - 1)];
 }
 
 struct entry *
-table_find(const struct table *t, struct span key)
+hash_find(const struct hash *t, struct span key)
 {
 	uint64_t hash = siphash13(t->seed, key.p, key.len);
 	struct entry *e = *slot(t, hash);
@@ -46,7 +46,7 @@ table_find(const struct table *t, struct span key)
 }
 
 static void
-push(struct table *t, struct entry *e)
+push(struct hash *t, struct entry *e)
 {
 	struct entry **head = slot(t, e->hash);
 
@@ -55,9 +55,9 @@ push(struct table *t, struct entry *e)
 }
 
 static void
-grow(struct table *t)
+grow(struct hash *t)
 {
-	struct table bigger = *t;
+	struct hash bigger = *t;
 	struct entry *e, *next;
 	size_t i;
 
@@ -73,7 +73,7 @@ grow(struct table *t)
 }
 
 void
-table_add(struct table *t, struct entry *e)
+hash_add(struct hash *t, struct entry *e)
 {
 	if (t->n == t->n_slots)
 		grow(t);
@@ -83,7 +83,7 @@ table_add(struct table *t, struct entry *e)
 }
 
 void
-table_remove(struct table *t, struct entry *e)
+hash_remove(struct hash *t, struct entry *e)
 {
 	struct entry **at = slot(t, e->hash);
 
