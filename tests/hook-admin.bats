@@ -657,10 +657,13 @@ locked() {
 		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
 	echo '{"url":"http://127.0.0.1:1/","headers":{},"body":1}' |
 		ev-deliver -q q.db --enqueue
-	for n in 1 2 3 4 5 6 7 8; do
+	cp "$REPO/examples/events/ping.ndjson" events.ndjson
+	for n in 1 2 3 4 5 6 7 8 9; do
 		bash -e -o pipefail "example.$n" >"out.$n"
 	done
-	[ ! -e example.9 ]
+	[ ! -e example.10 ]
+	[ "$(hook-admin -w webhooks.db show billing |
+		jq -r .description)" = 'of the finance team' ]
 	[ "$(jq -s 'length' out.8)" -eq 2 ]
 	[ "$(jq -r .info.title asyncapi.json)" = 'Events of the IO platform' ]
 	[ "$(head -n 1 out.1)" = billing ]

@@ -121,5 +121,6 @@ void admin_stats(struct admin *);
 
 void admin_events(struct admin *);
 void admin_check(struct admin *);
+void admin_diff(struct admin *);
 
 #endif

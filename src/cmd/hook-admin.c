@@ -28,6 +28,7 @@ static const char usage[] =
     "       hook-admin -q QUEUE [--json] [--since TIME] stats\n"
     "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
+    "       hook-admin [-v] [-c DIR] [--json] diff A B [FILE ...]\n"
     "       hook-admin -h | -V\n";
 
 static const struct option options[] = {
@@ -110,6 +111,7 @@ static const struct command {
 	{ "dead", admin_dead, 0, 0, JSON | FILTERS | QUEUE },
 	{ "deliveries", admin_deliveries, 0, 0, JSON | FILTERS |
 	    ADMIN_BIT(ADMIN_OUTCOME) | QUEUE },
+	{ "diff", admin_diff, 2, ANY, JSON },
 	{ "disable", admin_disable, 1, ANY, 0 },
 	{ "enable", admin_enable, 1, ANY, QUEUE },
 	{ "events", admin_events, 0, 0, JSON |
