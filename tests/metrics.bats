@@ -132,6 +132,36 @@ start() { # COMMAND…: in the background, ended by teardown
 	counts r.prom evpipe_unmatched_total 1
 }
 
+@test "filters: programs that don't end, a registry that breaks" {
+	cp "$REPO/examples/webhooks.json" good.json
+	jq -c '[.[] | .filter = "def f: f; .payload.n != 2 or f"]' good.json >w.json
+	mkfifo fifo
+	ev-route -w w.json --timeout 100ms --metrics r.prom <fifo >calls 2>err \
+		3>&- 4>&- &
+	local pid=$!
+	exec 7>fifo
+	for n in 1 2 3; do
+		echo '{"name":"ping","payload":{"name":"wh1","n":'$n'}}' >&7
+	done
+	wait_until grep -q 'filter-timeout' err
+	echo broken >w.json
+	# It looks at a line's coming.
+	broken() {
+		echo '{"name":"ping","payload":{"name":"wh1","n":1}}' >&7
+		grep -q 'does not load' err
+	}
+	wait_until broken
+	exec 7>&-
+	wait "$pid" || [ $? -eq 1 ]
+	is_sound r.prom
+	counts r.prom evpipe_worker_deaths_total 1
+	counts r.prom evpipe_rejects_total 1 reason=filter-timeout
+	counts r.prom evpipe_registry_loads_total 1 result=good
+	counts r.prom evpipe_registry_loads_total 1 result=bad
+	counts r.prom evpipe_registry_broken 1
+	counts r.prom evpipe_registry_webhooks 3
+}
+
 @test "labels are escaped" {
 	export EV_WEBHOOKS=$REPO/examples/webhooks.json
 	mkdir 'a"b\'
@@ -416,4 +446,20 @@ set_up_webhooks() {
 	ev-validate --metrics d/one.prom in >out
 	ev-validate --metrics d/two.prom in >out
 	[ -z "$(sort d/*.prom | grep -v '^#' | sed 's/} .*//' | uniq -d)" ]
+}
+
+@test "examples/alerts.yml: each rule fires where it is to, and not beside" {
+	# Of what there is, without promtool as well.
+	grep -o 'evpipe_[a-z_]*' "$REPO/examples/alerts.yml" | sort -u >named
+	[ "$(wc -l <named)" -gt 10 ]
+	sed -n 's/^\.It Li \(evpipe_[a-z_]*\).*/\1/p' \
+		"$REPO/man/evpipe-metrics.5" | grep -vxFf - named && return 1
+	sed -n 's/^ *- alert: //p' "$REPO/examples/alerts.yml" >alerts
+	while read -r alert; do
+		grep -q "$alert" "$REPO/tests/alerts-test.yml"
+	done <alerts
+	command -v promtool >/dev/null ||
+		skip "no promtool: Debian has it in prometheus"
+	promtool check rules "$REPO/examples/alerts.yml"
+	promtool test rules "$REPO/tests/alerts-test.yml"
 }

@@ -6,7 +6,7 @@ load helpers/common
 
 setup() {
 	D=$BATS_TEST_TMPDIR/d
-	mkdir "$D"
+	mkdir "$D" "$D-metrics"
 	UNITS=("$REPO"/examples/systemd/*.service)
 }
 
@@ -83,6 +83,15 @@ received() {
 	[ "$(wc -l <"$SINK_LOG")" -ge "$1" ]
 }
 
+# metered NAME…: these have written what they count, each to a file of its own.
+metered() {
+	local name
+	for name; do
+		grep -q "service=\"$name\"" "$D-metrics/$name.prom"
+	done
+	[ "$(find "$D-metrics" -name '*.prom' | wc -l)" -eq $# ]
+}
+
 drained() {
 	[ "$(sqlite3 "$D/events" 'SELECT count(*) FROM event')" -eq 0 ]
 }
@@ -96,6 +105,7 @@ drained() {
 	wait_until drained
 	push 2
 	wait_until received 2
+	metered pull validate map route enqueue deliver
 	kill "$PID"
 	wait "$PID"
 }
@@ -108,6 +118,7 @@ drained() {
 	wait_until drained
 	push 2
 	wait_until received 2
+	metered pull validate map route deliver
 	kill "$PID"
 	wait "$PID"
 }

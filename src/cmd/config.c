@@ -68,4 +68,5 @@ config_put_metrics(const struct registry *r, struct exposition *x)
 	exposition_label(x, "result", SPAN("bad"));
 	exposition_u64(x, r->n_bad);
 	metrics_put_time(x, METRIC_REGISTRY_LOADED, r->loaded_ms);
+	metrics_put(x, METRIC_REGISTRY_BROKEN, r->watch.said);
 }

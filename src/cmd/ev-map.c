@@ -139,6 +139,7 @@ put_metrics(void *ctx, struct exposition *x)
 
 	config_put_metrics(&m->config.registry, x);
 	metrics_put(x, METRIC_WORKER_REQUESTS, m->n_mapped);
+	metrics_put(x, METRIC_WORKER_DEATHS, m->map ? map_deaths(m->map) : 0);
 }
 
 int

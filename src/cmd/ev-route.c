@@ -67,6 +67,7 @@ struct router {
 	uint64_t serial;
 	uint64_t *wanted_by; /* by task: the last event's serial */
 	uint64_t n_requests, n_unmatched;
+	uint64_t n_deaths; /* of registries before */
 };
 
 static const struct catalog_event *
@@ -91,6 +92,7 @@ static void
 close_route(struct router *r)
 {
 	route_free(r->route);
+	r->n_deaths += transforms_deaths(r->transforms);
 	transforms_free(r->transforms);
 	free(r->tasks);
 	free(r->wanted_by);
@@ -467,6 +469,8 @@ put_metrics(void *ctx, struct exposition *x)
 
 	config_put_metrics(&r->config.registry, x);
 	metrics_put(x, METRIC_WORKER_REQUESTS, r->n_requests);
+	metrics_put(x, METRIC_WORKER_DEATHS, r->n_deaths +
+	    transforms_deaths(r->transforms));
 	metrics_put(x, METRIC_UNMATCHED, r->n_unmatched);
 }
 

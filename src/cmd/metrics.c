@@ -45,8 +45,14 @@ static const struct {
 	[METRIC_REGISTRY_LOADED] = {
 	    "evpipe_registry_last_load_timestamp_seconds", GAUGE,
 	    "When the registry in use was loaded, since 1970" },
+	[METRIC_REGISTRY_BROKEN] = { "evpipe_registry_broken", GAUGE,
+	    "1 while the registry as it was changed does not load, and the "
+	    "last good one is in use" },
 	[METRIC_WORKER_REQUESTS] = { "evpipe_worker_requests_total", COUNTER,
 	    "Runs of maps, or of filters and transforms" },
+	[METRIC_WORKER_DEATHS] = { "evpipe_worker_deaths_total", COUNTER,
+	    "Runs that took too long or too much memory; the process where "
+	    "they run was started anew" },
 	[METRIC_UNMATCHED] = { "evpipe_unmatched_total", COUNTER,
 	    "Events that no webhook wanted" },
 	[METRIC_EVENTS_PUSHED] = { "evpipe_events_pushed_total", COUNTER,

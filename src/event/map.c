@@ -35,6 +35,7 @@ struct map {
 	const struct catalog *catalog;
 	int64_t limit_ms;
 	struct worker *worker;
+	uint64_t n_deaths;
 	struct buf webhooks; /* JSON text of $webhooks */
 	struct buf reason;   /* of the last fault received */
 	struct event event;
@@ -386,6 +387,12 @@ take_answer(struct map *m, struct span text, struct buf *out, struct fault *f)
 	return status;
 }
 
+uint64_t
+map_deaths(const struct map *m)
+{
+	return m->n_deaths;
+}
+
 /* The line cost a worker its life. */
 static enum map_status
 take_death(struct map *m, struct span line, bool timeout, struct fault *f)
@@ -396,6 +403,7 @@ take_death(struct map *m, struct span line, bool timeout, struct fault *f)
 	if (event_read(&m->event, line, f) == 0)
 		entry = catalog_find(m->catalog, m->event.name);
 	map = entry ? entry->map : "?";
+	m->n_deaths++;
 	if (timeout)
 		fault_set(f, "map-timeout", "map %s took more than %" PRId64
 		    " ms of processor time", map, m->limit_ms);

@@ -5,6 +5,8 @@
 #ifndef EVENT_MAP_H
 #define EVENT_MAP_H
 
+#include <stdint.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "event/event.h"
@@ -31,6 +33,9 @@ void map_bind(struct map *, const struct webhooks *);
  * (event/worker.h) that maps it while the caller goes on.
  */
 void map_send(struct map *, struct span line);
+
+/* How many lines cost a worker its life, by time or memory. */
+uint64_t map_deaths(const struct map *);
 
 enum map_status {
 	MAP_DONE,

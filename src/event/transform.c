@@ -41,6 +41,7 @@ struct transforms {
 	struct opinion *opinions;
 	int64_t limit_ms;
 	struct worker *worker;
+	uint64_t n_deaths;
 	struct buf request;
 	/* The worker's: */
 	struct program *compiled; /* as programs */
@@ -424,11 +425,18 @@ take_answer(struct opinion *o, struct span text)
 	}
 }
 
+uint64_t
+transforms_deaths(const struct transforms *t)
+{
+	return t ? t->n_deaths : 0;
+}
+
 /* The task cost a worker its life. */
 static void
-take_death(const struct transforms *t, const struct task *task,
+take_death(struct transforms *t, const struct task *task,
     struct opinion *o, bool timeout)
 {
+	t->n_deaths++;
 	o->text.len = 0;
 	buf_printf(&o->text, "its %s ", !task->transform ? "filter" :
 	    task->filter ? "filter or transform" : "transform");

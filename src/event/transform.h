@@ -38,6 +38,9 @@ void transforms_send(struct transforms *, uint32_t task, struct span line);
  */
 int transforms_receive(struct transforms *, struct span *line, struct error *);
 
+/* How many tasks cost a worker its life, by time or memory; of NULL none. */
+uint64_t transforms_deaths(const struct transforms *);
+
 enum ruling_kind {
 	RULING_NO_FILTER, /* the filter says no, by this output or none */
 	RULING_NO_OUTPUT, /* the transform gives none: no call */
