@@ -384,3 +384,138 @@ azure_by() { # start_fake or start_azurite
 	stop_azure
 	[ "$(events | jq .payload.i | grep -c '[0-9]')" -eq 100 ]
 }
+
+# A Kafka topic: by the mock cluster that is in librdkafka.
+
+start_kafka() {
+	command -v kcat >/dev/null || skip "no kcat here"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	# It lives as long as a kcat that has nothing to do.
+	kcat -C -b none -t hold -X test.mock.num.brokers=1 -d mock >hold.out \
+		2>hold.err </dev/null 3>&- 4>&- &
+	EV_STARTED+=($!)
+	wait_until grep -q 'bootstrap.servers=127' hold.err
+	KAFKA=$(grep -o 'bootstrap.servers=127[0-9.:]*' hold.err | head -n 1 |
+		cut -d= -f2)
+}
+
+produce() { # PARTITION [OPTION…]: messages on stdin
+	timeout 20 kcat -P -q -b "$KAFKA" -t events -p "$@"
+}
+
+from_kafka() {
+	MAX_WAIT_MS=200 "$REPO/examples/from-kafka.sh" "$KAFKA" events positions "$Q" \
+		>kafka.out 2>kafka.err 3>&- 4>&- &
+	FROM=$!
+	EV_STARTED+=("$FROM")
+}
+
+stop_kafka() {
+	kill "$FROM"
+	wait "$FROM"
+}
+
+position_is() { # PARTITION OFFSET
+	[ "$(awk -v p="$1" '$1 == p { print $2 }' positions)" = "$2" ]
+}
+
+pings() { # FROM TO
+	seq "$1" "$2" | jq -c '{name: "ping", payload: {n: .}}'
+}
+
+has_pings() { # FROM TO: each once
+	[ "$(events | jq .payload.n | sort -n | tr '\n' ' ')" = \
+		"$(seq "$1" "$2" | tr '\n' ' ')" ]
+}
+
+@test "from-kafka.sh: all partitions, each in its order; positions behind what is on disk" {
+	start_kafka
+	pings 1 300 | produce 0
+	pings 301 400 | produce 3
+	BATCH=120 from_kafka
+	wait_until has_pings 1 400 || { cat kafka.err >&2; false; }
+	wait_until position_is 0 300
+	wait_until position_is 3 100
+	events | jq '.payload.n | select(. <= 300)' >got
+	sort -n got | same - got
+	pings 401 410 | produce 1
+	wait_until has_pings 1 410
+	stop_kafka
+	# Once more: nothing is read twice.
+	pings 411 420 | produce 1
+	from_kafka
+	wait_until position_is 1 20
+	stop_kafka
+	has_pings 1 420
+	[ "$(events | jq -r .id | sort -u | wc -l)" -eq 420 ]
+	[ ! -s kafka.err ]
+}
+
+@test "from-kafka.sh: kill -9 when the events are on disk and the position is not" {
+	start_kafka
+	pings 1 50 | produce 0
+	wrap_ev_push : "${KILLS//killed/$PWD/killed}"
+	from_kafka
+	disown "$FROM"
+	wait_until gone "$FROM"
+	has_pings 1 50
+	[ ! -e positions ]
+	rm -r wrapped
+	from_kafka
+	wait_until position_is 0 50
+	stop_kafka
+	has_pings 1 50
+}
+
+@test "from-kafka.sh: an event queue that fails: no position; what is no event is in the rejects" {
+	start_kafka
+	{
+		pings 1 1
+		echo '{"id":"own","name":"ping","payload":{"n":2}}'
+		echo '"{\"name\":\"ping\",\"payload\":{\"n\":3.0}}"'
+		echo nonsense
+		printf '{"name":"ping","payload":"\xff"}\n'
+		pings 4 4
+	} | produce 2
+	printf '{"name":"ping",\n"payload":{"n":5}}' >whole
+	produce 2 whole
+	echo 'key;' | produce 2 -Z -K ';'
+	wrap_ev_push "if [ -e $PWD/full ]; then echo x >>$PWD/tries; exit 3; fi"
+	touch full
+	from_kafka
+	tried() { [ "$(wc -l <tries)" -ge 4 ]; }
+	wait_until tried
+	[ ! -e positions ]
+	rm full
+	wait_until position_is 2 8
+	stop_kafka
+	[ "$(events | grep -o '"n":[0-9.]*' | tr '\n' ' ')" = \
+		'"n":1 "n":2 "n":3.0 "n":4 "n":5 ' ]
+	[ "$(jq -r .input positions.rejects)" = 'nonsense
+"not UTF-8: events, partition 2, offset 4"
+"without a message: events, partition 2, offset 7"' ]
+}
+
+@test "from-kafka.sh: a position that is no more there, or damaged" {
+	start_kafka
+	pings 1 20 | produce 0
+	echo '0 500' >positions
+	from_kafka
+	wait_until has_pings 1 20 || { cat kafka.err >&2; false; }
+	wait_until position_is 0 20
+	stop_kafka
+	echo 'nonsense' >positions
+	code=0
+	timeout 20 "$REPO/examples/from-kafka.sh" "$KAFKA" events positions "$Q" \
+		2>said || code=$?
+	[ "$code" -eq 2 ]
+	grep -q 'positions is damaged' said
+}
+
+@test "from-kafka.sh: brokers that are away are waited for" {
+	start_kafka
+	KAFKA=127.0.0.1:1 from_kafka
+	wait_until test -s kafka.err
+	stop_kafka
+	[ ! -e positions ]
+}

@@ -27,6 +27,7 @@ zsh|cmd zsh|zsh|zsh|zsh|zsh
 mandoc|cmd mandoc|mandoc|mandoc|mandoc|mandoc
 shellcheck|cmd shellcheck|shellcheck|ShellCheck|shellcheck|shellcheck
 clang|cmd clang|clang libclang-rt-dev|clang compiler-rt|clang compiler-rt|llvm
+kcat|cmd kcat|kcat|kcat|-|kcat
 JSON Schema suite|dir /usr/share/perl5/auto/share/dist/Test-JSON-Schema-Acceptance|libtest-json-schema-acceptance-perl|-|-|-
 '
 
