@@ -205,6 +205,50 @@ waits_for_ever() {
 	counts v.prom evpipe_output_lines_total 1
 }
 
+# switches PID…: how often these have been woken so far.
+switches() {
+	local pid
+	for pid; do
+		cat "/proc/$pid/status"
+	done | awk '/^(non)?voluntary_ctxt/ { n += $2 } END { print n }'
+}
+
+@test "the whole pipe idle: nobody is woken in more than ten seconds" {
+	export EV_WEBHOOKS=$REPO/examples/webhooks.json
+	start ev-deliver -q q --serve --metrics serve.prom
+	local serve=$STARTED pids
+	start ev-pull -q events --metrics pull.prom -- sh -c 'ev-validate \
+		--metrics v.prom | ev-map --metrics m.prom | ev-route --metrics \
+		r.prom | ev-deliver -q q --enqueue --metrics e.prom'
+	echo '{"name":"ping","payload":{"name":"nobody"}}' | ev-push -q events
+	all_told() {
+		counts pull.prom evpipe_events_acknowledged_total 1 &&
+			counts v.prom evpipe_input_lines_total 3 &&
+			counts m.prom evpipe_input_lines_total 3 &&
+			counts r.prom evpipe_unmatched_total 1 &&
+			counts e.prom evpipe_input_lines_total 2 &&
+			is_running serve.prom
+	}
+	wait_until all_told
+	pids="$serve $STARTED $(pgrep -g "$(pgrep -P "$STARTED")" | tr '\n' ' ')"
+	still() {
+		local before
+		# shellcheck disable=SC2086
+		before=$(switches $pids)
+		sleep 11
+		# shellcheck disable=SC2086
+		[ "$(switches $pids)" = "$before" ]
+	}
+	[ "$(wc -w <<<"$pids")" -ge 6 ]
+	wait_until still
+	kill "$STARTED" "$serve"
+	wait_until gone "$serve"
+	wait_until gone "$STARTED"
+	is_sound ./*.prom
+	counts serve.prom evpipe_up 0
+	counts r.prom evpipe_up 0
+}
+
 @test "what can't be written: said once, and the stream goes on" {
 	local where
 	echo '{"name":"ping:all"}' >in

@@ -245,21 +245,31 @@ survey_lane(struct deliver *d, const struct queue_lane *row, struct survey *v,
 static int
 survey_lanes(struct deliver *d, struct survey *v, struct error *e)
 {
-	const struct webhooks *all = &d->registry.webhooks;
 	struct queue_lane row = { 0 };
-	size_t i;
+	struct error ignored;
 	int r;
 
-	*v = (struct survey){ .due_ms = -1 };
+	/* One lock for all. */
+	if (queue_begin_reading(d->queue, e) < 0)
+		return -1;
+	while ((r = queue_next_lane(d->queue, row.no, &row, e)) == 1)
+		if (survey_lane(d, &row, v, e) < 0)
+			break;
+	if (queue_end_reading(d->queue, &ignored) < 0)
+		return -1;
+	return r;
+}
+
+/* Those without a lane are as the registry says. */
+static void
+survey_registry(const struct webhooks *all, struct survey *v)
+{
+	size_t i;
+
 	v->webhooks = alloc_zero(all->n + 1, sizeof(*v->webhooks));
-	/* Those without a lane are as the registry says. */
 	for (i = 0; i < all->n; i++)
 		v->webhooks[i].state = all->list[i].disabled ? STATE_OFF :
 		    STATE_OK;
-	while ((r = queue_next_lane(d->queue, row.no, &row, e)) == 1)
-		if (survey_lane(d, &row, v, e) < 0)
-			return -1;
-	return r;
 }
 
 static void
@@ -331,7 +341,7 @@ put_survey(const struct deliver *d, const struct survey *v,
 static void
 put_queue(struct deliver *d, struct exposition *x)
 {
-	struct survey v;
+	struct survey v = { .due_ms = -1 };
 	struct error e;
 
 	put_size(d, x);
@@ -344,6 +354,7 @@ put_queue(struct deliver *d, struct exposition *x)
 	/* What is wrong with the queue shows where it is worked on. */
 	if (d->failed)
 		return;
+	survey_registry(&d->registry.webhooks, &v);
 	if (survey_lanes(d, &v, &e) == 0)
 		put_survey(d, &v, x);
 	free(v.webhooks);
