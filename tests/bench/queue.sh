@@ -33,42 +33,8 @@ cleanup() {
 trap cleanup EXIT
 cd "$tmp"
 
-# nginx can't pick a port itself: try some until it stays up.
-start_nginx() {
-	local try
-	for try in 1 2 3 4 5 6 7 8 9 10; do
-		port=$((20000 + (RANDOM + try) % 12000))
-		cat >nginx.conf <<-END
-			daemon off;
-			worker_processes 1;
-			pid $tmp/nginx.pid;
-			error_log $tmp/error.log;
-			events { worker_connections 2048; }
-			http {
-				access_log off;
-				keepalive_requests 1000000000;
-				client_body_temp_path $tmp/body;
-				proxy_temp_path $tmp/proxy;
-				fastcgi_temp_path $tmp/fastcgi;
-				uwsgi_temp_path $tmp/uwsgi;
-				scgi_temp_path $tmp/scgi;
-				server { listen 127.0.0.1:$port; return 204; }
-			}
-		END
-		nginx -e "$tmp/error.log" -p "$tmp" -c "$tmp/nginx.conf" \
-			>/dev/null 2>&1 &
-		pids+=("$!")
-		for ((i = 0; i < 100; i++)); do
-			kill -0 "${pids[-1]}" 2>/dev/null || break
-			if (exec 9<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-				return
-			fi
-			sleep 0.05
-		done
-	done
-	echo "queue.sh: nginx does not start" >&2
-	exit 1
-}
+# shellcheck source=tests/bench/nginx.bash
+source "$here/tests/bench/nginx.bash"
 
 # calls_of N KIND WEBHOOKS: ids of the kind v7 or random, over so many webhooks.
 calls_of() {
@@ -154,7 +120,8 @@ exec 5>&- 4<&- 3<&-
 
 # Delivering
 
-start_nginx
+start_nginx "$tmp"
+pids+=("$nginx_pid")
 cat >post.lua <<END
 wrk.method = "POST"
 wrk.body = '$body'
