@@ -42,11 +42,11 @@ VARIANT := $(notdir $(CC))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 BUILD = .build/$(VARIANT)
 BIN = $(if $(filter cc,$(VARIANT)),bin,$(BUILD)/bin)
 
-PROGRAMS = ev-push ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink
+PROGRAMS = ev-push ev-listen ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink
 MODULES = deliver store event net json base
 
 # libjq before 1.7 has no .pc file.
-PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2 libmd
+PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2 libmd libmicrohttpd
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
 	$(shell pkg-config --libs libjq 2>/dev/null || echo -ljq)
 

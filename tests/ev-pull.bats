@@ -507,11 +507,7 @@ examples() {
 	mkdir -p "$BATS_TEST_TMPDIR/tree"
 	cd "$BATS_TEST_TMPDIR/tree" || return 1
 	ln -sfn "$REPO/examples" examples
-	rm -f example.*
-	sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' "$REPO/man/$1" |
-		awk '/^\.Bd/ { n++; inside = 1; next }
-		     /^\.Ed/ { inside = 0 }
-		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
+	manual_examples "$1"
 	for n in 1 2 3 4; do
 		[ -e "example.$n" ] || break
 		timeout 60 bash -e -o pipefail "example.$n" >"out.$n" 2>"err.$n" ||

@@ -410,43 +410,6 @@ set_up_webhooks() {
 	[ -z "$(grep webhook= d.prom)" ]
 }
 
-@test "ev-deliver: what waits is counted right, whatever comes meanwhile" {
-	start_sink --status 204
-	# More lanes than are kept; every fifth is down.
-	jq -nc --arg port "$SINK_PORT" '[range(1500) | { id: "w\(.)",
-		url: (if . % 5 == 0 then "http://127.0.0.1:1/"
-			else "http://127.0.0.1:\($port)/" end),
-		subscriptions: ["ping"], disabled: (. % 7 == 0) }]' >w.json
-	export EV_WEBHOOKS=w.json
-	put() { # SEED: calls, some repeated, some of nobody, some in an order
-		jq -nc --argjson s "$1" 'range(2000) |
-			((. * 7919 + $s * 104729) % 1000003) as $x |
-			{ webhook: "w\($x % 1600)", url: "http://x/", headers: {},
-			  body: {}, id: "m\($x % 5000)", key: "k\($x % 3)" }' |
-			ev-deliver -q q --enqueue >>put.out 2>>put.err
-	}
-	put 1
-	start ev-deliver -q q --serve "$LOOPBACK" --schedule 1s,1h \
-		--metrics d.prom
-	local serve=$STARTED n jobs=()
-	for n in 2 3 4 5; do
-		put "$n" &
-		jobs+=($!)
-	done
-	wait "${jobs[@]}"
-	hook-admin -q q replay --outcome dead --limit 50 >replayed 2>&1
-	right() {
-		counts d.prom evpipe_calls_waiting "$(sqlite3 q \
-			'SELECT count(*) FROM call WHERE due IS NOT NULL')"
-	}
-	wait_until right
-	[ "$(wc -l <"$SINK_LOG")" -gt 1500 ]
-	kill "$serve"
-	wait "$serve"
-	right
-	is_sound d.prom
-}
-
 @test "ev-deliver: a webhook that its receiver disables" {
 	start_sink --status 410
 	echo '[{"id":"gone","url":"http://127.0.0.1:'"$SINK_PORT"'/","subscriptions":["ping"]}]' >w.json

@@ -8,6 +8,7 @@ setup() {
 	D=$BATS_TEST_TMPDIR/d
 	mkdir "$D" "$D-metrics"
 	UNITS=("$REPO"/examples/systemd/*.service)
+	SOCKETS=("$REPO"/examples/systemd/*.socket)
 }
 
 # The units, with what is here in the place of what would be installed.
@@ -19,12 +20,13 @@ put_units() {
 			s|/var/lib/evpipe|$D|g; s|/etc/evpipe|$D|g" "$unit" \
 			>"$D/$(basename "$unit")"
 	done
+	cp "${SOCKETS[@]}" "$D"
 }
 
 @test "systemd-analyze verify has nothing to say" {
 	command -v systemd-analyze || skip "no systemd here"
 	put_units
-	for unit in "$D"/*.service; do
+	for unit in "$D"/*.service "$D"/*.socket; do
 		systemd-analyze verify --man=no "$unit" >"$D/said" 2>&1 ||
 			{ cat "$D/said" >&2; false; }
 		# Of other units of this machine it may speak.
@@ -121,4 +123,40 @@ drained() {
 	metered pull validate map route deliver
 	kill "$PID"
 	wait "$PID"
+}
+
+@test "events by HTTP: on a socket that was passed, with a token" {
+	command -v systemd-socket-activate || skip "no systemd here"
+	put_units
+	mkdir "$D/credentials" "$D/metrics"
+	echo "shop 0123456789abcdefghij" >"$D/credentials/tokens"
+	chmod 440 "$D/credentials/tokens"
+	local line port
+	line=$(sed -e ':a' -e '/\\$/{N;s/\\\n[\t ]*//;ba' -e '}' \
+		"$D/evpipe-listen.service" | sed -n 's/^ExecStart=//p')
+	# shellcheck disable=SC2016 # systemd's, not the shell's
+	line=${line//'${METRICS}'/$D/metrics}
+	# shellcheck disable=SC2016
+	line=${line//'${CREDENTIALS_DIRECTORY}'/$D/credentials}
+	for port in 18231 18232 18233 18234; do
+		# shellcheck disable=SC2086 # a command line
+		env CREDENTIALS_DIRECTORY="$D/credentials" systemd-socket-activate \
+			-E CREDENTIALS_DIRECTORY -l "127.0.0.1:$port" $line \
+			>"$D/said" 2>&1 </dev/null 3>&- 4>&- &
+		PID=$!
+		EV_STARTED+=("$PID")
+		wait_until grep -q -e Listening -e Failed "$D/said"
+		grep -q Failed "$D/said" || break
+	done
+	post() {
+		[ "$(curl -s -o "$D/answer" -w '%{http_code}' -d '{"name":"a"}' \
+			-H 'Content-Type: application/json' -H "Authorization: Bearer $1" \
+			"http://127.0.0.1:$port/events" 3>&- 4>&-)" = "$2" ]
+	}
+	post 0123456789abcdefghij 202 || { cat "$D/said" >&2; false; }
+	post another0123456789 401
+	[ "$(sqlite3 "$D/events" 'SELECT count(*) FROM event')" -eq 1 ]
+	kill "$PID"
+	wait "$PID"
+	grep -q 'evpipe_events_pushed_total.* 1$' "$D/metrics/listen.prom"
 }

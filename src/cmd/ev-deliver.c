@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -472,19 +471,6 @@ open_secrets(struct deliver *d)
 	d->sender.secrets = &d->secrets;
 }
 
-/* A connection for each request in flight, and idle ones being replaced. */
-static void
-raise_file_limit(size_t concurrency)
-{
-	struct rlimit limit;
-	rlim_t need = (rlim_t)concurrency * 2 + SPARE_FILES;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
-		return;
-	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void
 open_http(struct deliver *d)
 {
@@ -497,7 +483,8 @@ open_http(struct deliver *d)
 	};
 	struct error e;
 
-	raise_file_limit(o.max_connections);
+	/* Those in flight, and idle ones being replaced. */
+	(void)stage_raise_files(o.max_connections * 2, SPARE_FILES);
 	d->sender.http = http_open(&o, &e);
 	if (!d->sender.http)
 		stage_die(&d->stage, EX_SETUP, "%s", e.text);

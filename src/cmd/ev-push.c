@@ -3,20 +3,10 @@
  */
 #include <poll.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
-#include "base/uuid.h"
 #include "cmd/option.h"
 #include "cmd/source.h"
-#include "event/event.h"
-#include "json/write.h"
-#include "store/events.h"
-
-enum {
-	/* In one transaction: as much as is there to read, up to that. */
-	BATCH_EVENTS = 4096,
-	BATCH_BYTES = 4 << 20,
-};
+#include "store/batch.h"
 
 static const char usage[] =
     "usage: ev-push [-hVv] [--max-line BYTES] [--metrics FILE] -q EVENTS "
@@ -34,21 +24,11 @@ static const struct option options[] = {
 	{ 0 },
 };
 
-/* Where an event's text and own id lie among the batch's bytes. */
-struct place {
-	size_t text, text_len, id, id_len;
-};
-
 struct push {
 	struct events *events;
 	const char *path;
-	struct event event;
 	struct fault fault;
-	struct uuid_source ids;
-	struct buf bytes;      /* of the batch */
-	struct place *places;
-	struct events_item *items;
-	size_t n;
+	struct batch batch;
 	uint64_t n_stored, n_repeats; /* repeats are stored, too */
 };
 
@@ -74,68 +54,37 @@ say_how_many(void)
 static void
 store(struct push *p, struct stage *s)
 {
-	size_t i, n_repeats;
 	struct error e;
+	size_t n_repeats;
 
-	if (p->n == 0)
+	if (p->batch.n == 0)
 		return;
-	for (i = 0; i < p->n; i++) {
-		const struct place *at = &p->places[i];
-
-		p->items[i].text = (struct span){ p->bytes.p + at->text,
-			at->text_len };
-		p->items[i].id = (struct span){ p->bytes.p + at->id,
-			at->id_len };
-	}
-	if (events_push(p->events, p->items, p->n, clock_wall_ms(),
-	    &n_repeats, &e) < 0) {
+	if (batch_push(&p->batch, p->events, clock_wall_ms(), &n_repeats,
+	    &e) < 0) {
 		s->diag.line = 0;
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	}
-	p->n_stored += p->n;
+	p->n_stored += p->batch.n;
 	p->n_repeats += n_repeats;
-	p->n = p->bytes.len = 0;
-}
-
-/* Its bytes, with an id as first member where there is none. */
-static void
-put_text(struct push *p, struct stage *s)
-{
-	struct span text = p->event.text;
-	size_t head = json_at(&p->event.json, 0)->pos + 1;
-	char id[UUID_BYTES];
-
-	if (p->event.id) {
-		buf_span(&p->bytes, text);
-		return;
-	}
-	if (uuid7(&p->ids, clock_wall_ms(), id) < 0)
-		stage_die(s, EX_SYSTEM, "no random bits for an id");
-	buf_add(&p->bytes, text.p, head);
-	buf_puts(&p->bytes, "\"id\":\"");
-	buf_add(&p->bytes, id, sizeof(id));
-	buf_puts(&p->bytes, "\",");
-	buf_add(&p->bytes, text.p + head, text.len - head);
+	batch_cut(&p->batch, 0);
 }
 
 static void
 take_line(struct push *p, struct stage *s)
 {
-	struct place *at = &p->places[p->n];
-
-	if (event_read(&p->event, s->input, &p->fault) < 0) {
+	switch (batch_add(&p->batch, s->input, (struct span){ 0 },
+	    clock_wall_ms(), &p->fault)) {
+	case 0:
+		if (batch_is_full(&p->batch))
+			store(p, s);
+		break;
+	case -1:
 		stage_reject(s, p->fault.reason, buf_bytes(&p->fault.error),
 		    buf_bytes(&p->fault.detail));
-		return;
+		break;
+	default:
+		stage_die(s, EX_SYSTEM, "%s", buf_str(&p->fault.error));
 	}
-	at->text = p->bytes.len;
-	put_text(p, s);
-	at->text_len = p->bytes.len - at->text;
-	at->id = p->bytes.len;
-	buf_span(&p->bytes, p->event.id_text);
-	at->id_len = p->bytes.len - at->id;
-	if (++p->n == BATCH_EVENTS || p->bytes.len >= BATCH_BYTES)
-		store(p, s);
 }
 
 /* A pipe holds little: look whether there is more before the disk is asked. */
@@ -144,7 +93,7 @@ fill(struct push *p, struct stage *s, struct source *in)
 {
 	struct pollfd fd = { source_fd(in), POLLIN, 0 };
 
-	if (p->n && poll(&fd, 1, 0) == 0)
+	if (p->batch.n && poll(&fd, 1, 0) == 0)
 		store(p, s);
 	source_wait(in, s);
 	source_fill(in, s);
@@ -225,19 +174,14 @@ main(int argc, char **argv)
 	r = events_open(&p.events, p.path, &e);
 	if (r < 0)
 		stage_die(&s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
-	event_init(&p.event);
-	p.places = alloc_zero(BATCH_EVENTS, sizeof(*p.places));
-	p.items = alloc_zero(BATCH_EVENTS, sizeof(*p.items));
+	batch_init(&p.batch);
 	pushing = &p;
 	stage = &s;
 	if (atexit(say_how_many) != 0)
 		stage_die(&s, EX_SYSTEM, "atexit failed");
 	run(&p, &s, argv + optind);
 	events_close(p.events);
-	event_clear(&p.event);
+	batch_clear(&p.batch);
 	fault_clear(&p.fault);
-	buf_clear(&p.bytes);
-	free(p.places);
-	free(p.items);
 	return stage_close(&s);
 }

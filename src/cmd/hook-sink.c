@@ -16,8 +16,9 @@
 #include "base/num.h"
 #include "base/utf8.h"
 #include "cmd/option.h"
-#include "cmd/stage.h"
+#include "cmd/port_file.h"
 #include "json/write.h"
+#include "net/bind.h"
 #include "net/sign.h"
 #include "net/sink.h"
 
@@ -207,33 +208,6 @@ open_script(struct receiver *r)
 		stage_die(&r->stage, EX_SETUP, "%s", e.text);
 }
 
-/* By rename, so that a reader sees nothing or all of it. */
-static void
-write_port(struct receiver *r, unsigned port)
-{
-	struct buf name = { 0 }, line = { 0 };
-	const char *path;
-	int fd;
-
-	buf_printf(&name, "%s.%ld", r->port_file, (long)getpid());
-	buf_printf(&line, "%u\n", port);
-	path = buf_str(&name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (fd < 0)
-		stage_die(&r->stage, EX_SETUP, "cannot create '%s': %s", path,
-		    strerror(errno));
-	if (out_write_all(fd, line.p, line.len) < 0 || close(fd) < 0 ||
-	    rename(path, r->port_file) < 0) {
-		int saved = errno;
-
-		(void)unlink(path);
-		stage_die(&r->stage, EX_SYSTEM, "cannot write '%s': %s",
-		    r->port_file, strerror(saved));
-	}
-	buf_clear(&name);
-	buf_clear(&line);
-}
-
 static void
 open_sink(struct receiver *r)
 {
@@ -242,9 +216,9 @@ open_sink(struct receiver *r)
 
 	if (sink_open(&r->sink, r->address, &e) < 0)
 		stage_die(&r->stage, EX_SETUP, "%s", e.text);
-	port = sink_port(&r->sink);
+	port = bind_port(r->sink.fd);
 	if (r->port_file)
-		write_port(r, port);
+		port_file_write(&r->stage, r->port_file, port);
 	if (r->stage.diag.verbose)
 		diag_print(&r->stage.diag, DIAG_INFO, "listening on port %u",
 		    port);

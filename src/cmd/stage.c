@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -201,6 +202,19 @@ stage_reject_fault(struct stage *s, const struct fault *f)
 {
 	reject(s, f->reason, buf_bytes(&f->error), buf_bytes(&f->detail),
 	    buf_bytes(&f->records));
+}
+
+size_t
+stage_raise_files(size_t n, size_t spare)
+{
+	struct rlimit limit;
+	rlim_t need = (rlim_t)n + spare;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+		return n;
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return limit.rlim_cur > spare ? (size_t)(limit.rlim_cur - spare) : 1;
 }
 
 void

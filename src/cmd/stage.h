@@ -84,6 +84,12 @@ void stage_reject_fault(struct stage *, const struct fault *);
 /* Add what all stages count. */
 void stage_put_metrics(const struct stage *, struct exposition *);
 
+/*
+ * Let there be descriptors for n connections and some more, or fewer if the
+ * system allows no more. For how many there are.
+ */
+size_t stage_raise_files(size_t n, size_t spare);
+
 /* The exit code is to be this at least. */
 void stage_worsen(struct stage *, enum exitcode);
 

@@ -139,6 +139,23 @@ take_time(struct event *ev, struct fault *f)
 	    "as 2026-01-31T12:00:00Z (RFC 3339)");
 }
 
+bool
+event_is_traceparent(struct span s)
+{
+	size_t i;
+
+	if (s.len != TRACEPARENT_BYTES)
+		return false;
+	for (i = 0; i < TRACEPARENT_BYTES; i++) {
+		bool dash = i == 2 || i == 35 || i == 52;
+
+		if (dash ? s.p[i] != '-' : !s.p[i] ||
+		    !strchr("0123456789abcdef", s.p[i]))
+			return false;
+	}
+	return true;
+}
+
 /*
  * W3C Trace Context, 3.2: version-traceid-parentid-flags in lower-case hex. One
  * that is none is not handed on, as that text asks, and costs no event.
@@ -148,21 +165,12 @@ find_traceparent(const struct json *j)
 {
 	uint32_t node = json_get(j, 0, SPAN("traceparent"));
 	struct span s;
-	size_t i;
 
 	if (!node || json_kind(j, node) != JSON_STRING)
 		return 0;
 	s = json_bytes(j, node); /* with its quotes; an escape is no hex */
-	if (s.len != TRACEPARENT_BYTES + 2)
-		return 0;
-	for (i = 1; i <= TRACEPARENT_BYTES; i++) {
-		bool dash = i == 3 || i == 36 || i == 53;
-
-		if (dash ? s.p[i] != '-' : !s.p[i] ||
-		    !strchr("0123456789abcdef", s.p[i]))
-			return 0;
-	}
-	return node;
+	s = (struct span){ s.p + 1, s.len - 2 };
+	return event_is_traceparent(s) ? node : 0;
 }
 
 int

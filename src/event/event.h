@@ -66,6 +66,9 @@ const struct catalog_event *event_check(const struct event *,
 /* 1 to EVENT_ID_BYTES bytes, no control characters? Calls' ids, too. */
 bool event_id_is_good(struct span);
 
+/* A traceparent of version 00 to fe (W3C Trace Context 3.2)? */
+bool event_is_traceparent(struct span);
+
 /* The payload's reader and node. */
 static inline const struct json *
 event_payload(const struct event *ev, uint32_t *node)

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -15,7 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/num.h"
+#include "net/bind.h"
 
 enum {
 	READ_BYTES = 16 * 1024,       /* one read; a connection's memory, too */
@@ -28,66 +27,11 @@ static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
 /* Opening and closing. */
 
-static int
-bind_one(const struct addrinfo *a)
-{
-	int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol), on = 1;
-
-	if (fd < 0)
-		return -1;
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-	    fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ||
-	    bind(fd, a->ai_addr, a->ai_addrlen) < 0 ||
-	    listen(fd, SOMAXCONN) < 0) {
-		int saved = errno;
-
-		close(fd);
-		errno = saved;
-		return -1;
-	}
-	return fd;
-}
-
-static int
-bind_any(const char *host, const char *port, struct error *e)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_PASSIVE }, *all, *a;
-	int code = getaddrinfo(host, port, &hints, &all), fd = -1;
-
-	if (code)
-		return error_set(e, "cannot resolve '%s', port '%s': %s", host,
-		    port, gai_strerror(code));
-	for (a = all; a && fd < 0; a = a->ai_next)
-		fd = bind_one(a);
-	if (fd < 0)
-		(void)error_set(e, "cannot listen on '%s', port '%s': %s", host,
-		    port, strerror(errno));
-	freeaddrinfo(all);
-	return fd;
-}
-
 int
 sink_open(struct sink *s, const char *address, struct error *e)
 {
-	const char *colon = strrchr(address, ':');
-	const char *port = colon ? colon + 1 : address;
-	size_t n = colon ? (size_t)(colon - address) : 0;
-	uint64_t number;
-	char *host;
-
 	*s = (struct sink){ .fd = -1 };
-	/* getaddrinfo takes "" as 0 and 65537 as 1. */
-	if (num_u64(span_of(port), 0, UINT16_MAX, &number) < 0)
-		return error_set(e, "cannot listen on '%s': port '%s' is no "
-		    "number from 0 to 65535", address, port);
-	if (n >= 2 && address[0] == '[' && address[n - 1] == ']')
-		host = alloc_copy(address + 1, n - 2);
-	else
-		host = n ? alloc_copy(address, n) : alloc_copy("127.0.0.1", 9);
-	s->fd = bind_any(host, port, e);
-	free(host);
+	s->fd = bind_address(address, e);
 	return s->fd < 0 ? -1 : 0;
 }
 
@@ -127,19 +71,6 @@ sink_close(struct sink *s)
 	if (s->fd >= 0)
 		close(s->fd);
 	*s = (struct sink){ .fd = -1 };
-}
-
-unsigned
-sink_port(const struct sink *s)
-{
-	struct sockaddr_storage a;
-	socklen_t len = sizeof(a);
-
-	if (getsockname(s->fd, (struct sockaddr *)&a, &len) < 0)
-		return 0;
-	if (a.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&a)->sin_port);
 }
 
 /* Sending. */

@@ -60,8 +60,8 @@ struct pollfd;
 
 struct sink {
 	uint64_t n_done; /* requests answered, or whose sender went away */
+	int fd;          /* it listens: net/bind.h */
 	/* For sink.c alone. */
-	int fd;
 	bool full; /* out of descriptors: no accept until one is closed */
 	uint64_t n_accepted;
 	struct sink_conn **conns;
@@ -72,15 +72,10 @@ struct sink {
 	size_t n_fresh; /* made ready since the last sink_wait */
 };
 
-/*
- * Listen on "HOST:PORT", "[V6]:PORT" or "PORT" (of 127.0.0.1); port 0 picks a
- * free one. 0, or -1 with the error.
- */
+/* Listen on what bind_address takes. 0, or -1 with the error. */
 int sink_open(struct sink *, const char *address, struct error *);
 void sink_close(struct sink *);
 
-/* The port that it listens on; 0 if that can't be found out. */
-unsigned sink_port(const struct sink *);
 
 /* Send answers, as far as it goes without waiting. */
 void sink_send(struct sink *);

@@ -215,7 +215,7 @@ see(struct events *ev, const struct meta *m, const struct events_item *item,
     struct error *e)
 {
 	static const uint64_t hash_key[2] = { 0 };
-	uint64_t h = siphash13(hash_key, item->text.p, item->text.len);
+	uint64_t h = siphash13(hash_key, item->same.p, item->same.len);
 	sqlite3_stmt *stmt = db_stmt(&ev->db, m->era ? SEE_1 : SEE_0, e);
 	int64_t found = 0;
 	int n;

@@ -38,12 +38,13 @@ void events_close(struct events *); /* NULL is fine */
 
 struct events_item {
 	struct span text;
-	struct span id; /* given by the producer; empty: none, it can't repeat */
+	struct span id;   /* given by the producer; empty: none, it can't repeat */
+	struct span same; /* what of the text a repeat has in common with it */
 };
 
 /*
  * All of them are on disk, or with -1 none is. *n_repeats: how many were there
- * already, with this id and in these bytes.
+ * already, with this id and the same bytes.
  */
 int events_push(struct events *, const struct events_item *, size_t n,
     int64_t now_ms, size_t *n_repeats, struct error *);

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2034
 {
 	REPO=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
-	PROGRAMS=(ev-push ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink)
+	PROGRAMS=(ev-push ev-listen ev-pull ev-validate ev-map ev-route ev-deliver hook-admin hook-sink)
 	# Receivers are on this machine, which ev-deliver is to be told.
 	LOOPBACK=--allow-net=127.0.0.0/8
 	# What reads records.
@@ -122,6 +122,15 @@ pipeline() {
 	codes=("${PIPESTATUS[@]}")
 	printf '%s\n' "${codes[@]}" | sort -n | tail -n 1 >"$BATS_TEST_TMPDIR/worst"
 	return "$(<"$BATS_TEST_TMPDIR/worst")"
+}
+
+# manual_examples PAGE: its EXAMPLES to the files example.1, example.2, …
+manual_examples() {
+	rm -f example.*
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh DIAGNOSTICS/p' "$REPO/man/$1" |
+		awk '/^\.Bd/ { n++; inside = 1; next }
+		     /^\.Ed/ { inside = 0 }
+		     inside { gsub(/\\e/, "\\"); print >("example." n) }'
 }
 
 # The registry of the original's integration test, at $SINK_PORT or three ports.

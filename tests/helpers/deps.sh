@@ -15,6 +15,7 @@ pcre2|pkg libpcre2-8|libpcre2-dev|pcre2-devel|pcre2-dev|pcre2
 libcrypto|pkg libcrypto|libssl-dev|openssl-devel|openssl-dev|openssl@3
 libmd|pkg libmd|libmd-dev|libmd-devel|libmd-dev|libmd
 libidn2|pkg libidn2|libidn2-dev|libidn2-devel|libidn2-dev|libidn2
+libmicrohttpd|pkg libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd-dev|libmicrohttpd
 bats|cmd bats|bats|bats|bats|bats-core
 jq|cmd jq|jq|jq|jq|jq
 curl|cmd curl|curl ca-certificates|curl|curl|curl

@@ -56,7 +56,7 @@ done <<-'END'
 	event (jq|jv)\.h
 	store sqlite3\.h
 	net (curl|openssl)/
-	net (idn2|sha2)\.h
+	net (idn2|sha2|microhttpd)\.h
 	json pcre2\.h
 END
 

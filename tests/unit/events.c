@@ -41,7 +41,8 @@ open_events(void)
 static size_t
 push(struct events *ev, const char *text, const char *id, int64_t now)
 {
-	struct events_item item = { span_of(text), span_of(id) };
+	struct events_item item = { span_of(text), span_of(id),
+		span_of(text) };
 	struct error e;
 	size_t n_repeats;
 
