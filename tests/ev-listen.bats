@@ -43,11 +43,11 @@ texts() {
 
 # raw BYTES…: printf's, to the server; what it answers until it closes.
 raw() {
-	local line
 	# shellcheck disable=SC2059
+	printf "$@" >bytes
 	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
-	# It may have closed already.
-	printf "$@" >&5 || true
+	# It may close before the end.
+	cat bytes >&5 || true
 	timeout $((DEADLINE * 3)) cat <&5 || true
 	exec 5>&-
 }
