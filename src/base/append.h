@@ -15,6 +15,7 @@ struct append {
 	int fd;           /* -1: no file */
 	char *path;       /* its folder is to be synced, too; NULL: it was */
 	bool dirty;       /* something was written since append_sync */
+	bool torn;        /* what stands there ends within a record */
 };
 
 /* Created if absent. path NULL or empty: no file. 0, or -1 with the error. */
@@ -22,7 +23,11 @@ int append_open(struct append *, const char *what, const char *path,
     struct error *);
 int append_close(struct append *, struct error *);
 
-/* One write(2); without a file, nothing. 0, or -1 with the error. */
+/*
+ * One write(2), and on a line of its own, whatever became of the record before it;
+ * without a file, nothing. 0, or -1 with the error: the record may be there in part,
+ * and who opens the file next ends its line.
+ */
 int append_write(struct append *, struct span, struct error *);
 
 /*
