@@ -160,3 +160,91 @@ drained() {
 	wait "$PID"
 	grep -q 'evpipe_events_pushed_total.* 1$' "$D/metrics/listen.prom"
 }
+
+@test "what sysusers and tmpfiles make serves two users and those who push" {
+	local root=$D.root etc=$D.root/etc/evpipe var=$D.root/var/lib/evpipe pull gid
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	command -v setpriv systemd-sysusers systemd-tmpfiles || skip "no systemd here"
+	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR"/../.. "$BATS_TEST_TMPDIR"/..
+	mkdir -p "$root"/usr/lib/{sysusers,tmpfiles}.d "$root/etc"
+	cp "$REPO/examples/systemd/evpipe.sysusers" \
+		"$root/usr/lib/sysusers.d/evpipe.conf"
+	cp "$REPO/examples/systemd/evpipe.tmpfiles" \
+		"$root/usr/lib/tmpfiles.d/evpipe.conf"
+	systemd-sysusers --root="$root"
+	systemd-tmpfiles --create --root="$root"
+	gid=$(awk -F: '$1 == "evpipe" { print $3 }' "$root/etc/group")
+	as() { # USER COMMAND…
+		local uid=$1
+		shift
+		uid=$(awk -F: -v u="$uid" '$1 == u { print $3 }' "$root/etc/passwd")
+		exec setpriv --reuid "${uid:-54321}" --regid "$gid" --clear-groups \
+			sh -c 'umask 007; exec "$@"' sh "$@" 3>&- 4>&-
+	}
+	(as nobody "$EV_BIN/ev-push" -V) >/dev/null 2>&1 ||
+		skip "others may not run the programs here"
+	start_sink
+	jq -nc --arg url "http://127.0.0.1:$SINK_PORT/" '{id: "wh1", url: $url,
+		subscriptions: ["ping"], attributes: {name: "one"}}' |
+		hook-admin -w "$etc/webhooks" add -
+	hook-admin -w "$etc/webhooks" secret generate wh1 >"$D/said"
+	chgrp "$gid" "$etc/webhooks"
+	chmod 640 "$etc/webhooks"
+	# As systemd does for LoadCredential.
+	install -m 400 -o "$(awk -F: '$1 == "evpipe-deliver" { print $3 }' \
+		"$root/etc/passwd")" "$etc/webhooks.secrets" "$root/secrets"
+	export EV_WEBHOOKS=$etc/webhooks
+	(as evpipe-pull ev-pull -q "$var/events" -- sh -c 'ev-validate | ev-map |
+		ev-route | ev-deliver -q "$0" --enqueue' "$var/queue") 2>"$D/pull.err" &
+	EV_STARTED+=($!)
+	(as evpipe-deliver ev-deliver -q "$var/queue" --serve "$LOOPBACK" \
+		--secrets "$root/secrets") >"$D/results" 2>"$D/deliver.err" &
+	EV_STARTED+=($!)
+	for i in 1 2 3; do
+		echo '{"name":"ping","payload":{"name":"one"}}' |
+			(as nobody ev-push -q "$var/events")
+		wait_until received "$i" || { cat "$D"/*.err >&2; false; }
+	done
+	echo nonsense | (as nobody ev-push -q "$var/events") || true
+	echo '{"name":"none knows"}' | (as nobody ev-push -q "$var/events")
+	wait_until test -s "$var/events.rejects"
+	# The first user's files are no bar to the second.
+	stop_all
+	(as evpipe-deliver ev-pull -q "$var/events" --drain -- cat) >"$D/results"
+	(as evpipe-pull ev-deliver -q "$var/queue" --enqueue) </dev/null
+}
+
+# family PID: and all that it started.
+family() {
+	local pid
+	echo "$1"
+	for pid in $(pgrep -P "$1"); do
+		family "$pid"
+	done
+}
+
+@test "one service, idle when all is delivered: nobody is woken in ten seconds" {
+	local pids
+	set_up_service
+	start_unit evpipe
+	push 1
+	echo '{"name":"ping:all"}' | ev-push -q "$D/events" # starts ev-map's worker
+	wait_until received 2 || { cat "$D"/*.err >&2; false; }
+	wait_until drained
+	mapfile -t pids < <(family "$PID")
+	[ "${#pids[@]}" -ge 7 ]
+	switches() {
+		cat "${pids[@]/%/\/status}" | awk '/ctxt_switches/ { n += $2 }
+			END { print n }'
+	}
+	still() {
+		local before
+		before=$(switches)
+		sleep 11
+		[ "$(switches)" = "$before" ]
+	}
+	cd /proc
+	wait_until still
+	kill "$PID"
+	wait "$PID"
+}
