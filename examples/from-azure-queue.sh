@@ -31,6 +31,9 @@ https://*/*) ;;
 http://127.0.0.1:*/*) ;; # azurite
 *) die "the URL must be https://ACCOUNT.queue.core.windows.net/QUEUE" ;;
 esac
+for program in curl jq ev-push; do
+	command -v "$program" >/dev/null || die "there is no $program here"
+done
 case $sas_file in /*) ;; *) sas_file=$PWD/$sas_file ;; esac
 case $events in /* | *://*) ;; *) events=$PWD/$events ;; esac
 dir=$(mktemp -d) && cd "$dir" || exit 3
@@ -185,11 +188,14 @@ push() { # FIRST LAST COUNT
 	case $code in
 	0) settle "$1" "$2" '' ;;
 	1) settle "$1" "$2" "$(jq .line rejects | tr '\n' ' ')" ;;
-	2) exit 2 ;;
+	2 | 126 | 127) exit 2 ;;
 	3) ;;
 	*)
+		[ -z "$stop" ] || return 0
 		say "ev-push ended with $code"
-		if [ -z "$stop" ] && [ "$3" -gt "$MAX_DEQUEUES" ]; then
+		# Of this message, if of nothing it does not.
+		if [ "$3" -gt "$MAX_DEQUEUES" ] && ev-push -q "$events" </dev/null
+		then
 			settle "$1" "$2" 1
 		fi
 		;;

@@ -20,6 +20,12 @@ say() {
 	echo "${0##*/}: $*" >&2
 }
 
+for program in kcat jq ev-push; do
+	command -v "$program" >/dev/null || {
+		say "there is no $program here"
+		exit 2
+	}
+done
 dir=$(mktemp -d) || exit 3
 stop='' child=''
 trap 'rm -rf "$dir"' EXIT
@@ -98,8 +104,9 @@ push() { # PARTITION
 	while :; do
 		code=0
 		ev-push -q "$events" -r "$EV_REJECTS" "$dir/events" || code=$?
-		[ "$code" -le 2 ] || [ -n "$stop" ] || { pause; continue; }
-		break
+		[ "$code" -gt 2 ] && [ -z "$stop" ] || break
+		say "ev-push ended with $code; trying again"
+		pause
 	done
 	[ "$code" -ne 2 ] || exit 2
 	[ "$code" -gt 2 ] ||

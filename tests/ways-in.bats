@@ -314,6 +314,22 @@ azure_by() { # start_fake or start_azurite
 	if grep -q poison requests; then false; fi
 }
 
+@test "from-azure-queue.sh: an ev-push that dies of everything sentences nobody" {
+	azure_by start_fake
+	base64s '{"name":"ping","payload":{"n":1}}' '{"name":"ping","payload":{"n":2}}'
+	wrap_ev_push 'kill -9 $$'
+	MAX_DEQUEUES=1 from_azure
+	dies() { [ "$(grep -c 'ev-push ended with 137' azure.err)" -ge 4 ]; }
+	wait_until dies
+	stop_azure
+	if grep -q poison requests; then false; fi
+	rm -r wrapped
+	from_azure
+	wait_until has_events 2
+	wait_until az_is_empty
+	stop_azure
+}
+
 @test "from-azure-queue.sh: 5xx, lost answers and deletions that fail are tried again" {
 	azure_by start_fake - - 503 drop 500 429 - 503 503 503
 	base64s '{"name":"ping","payload":{"n":1}}'
@@ -349,6 +365,12 @@ azure_by() { # start_fake or start_azurite
 	grep -q 'answered 403 AuthenticationFailed' said
 	grep -q 'answered 404 QueueNotFound' said
 	if grep -e secretSAS -e another said; then false; fi
+	# Without ev-push.
+	code=0
+	PATH=/usr/bin:/bin timeout 20 "$REPO/examples/from-azure-queue.sh" "$AZ" sas "$Q" \
+		2>said || code=$?
+	[ "$code" -eq 2 ]
+	grep -q 'no ev-push here' said
 	# An event queue that can't be opened.
 	base64s '{"name":"ping"}'
 	Q=$PWD/no/such from_azure
