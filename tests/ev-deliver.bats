@@ -155,14 +155,37 @@ ended() {
 	[ "$(<got)" = 12345678 ]
 }
 
+# Calls to N origins, in their order, so often.
+origins() { # N TIMES
+	local i
+	call / | jq -c --argjson n "$1" 'range($n) as $i | .url |=
+		sub("127.0.0.1"; "127.0.\(1 + $i / 200 | floor).\(1 + $i % 200)")
+		' >once
+	for ((i = 0; i < $2; i++)); do cat once; done
+}
+
+@test "connections to hundreds of origins are kept, whatever the concurrency" {
+	start_sink --listen 0.0.0.0:0
+	origins 300 3 >in
+	run_prog ev-deliver $LOOPBACK --concurrency 4 in
+	want_code 0
+	[ "$(jq .connection "$SINK_LOG" | sort -u | wc -l)" -eq 300 ]
+}
+
+@test "few open files: fewer connections are kept, and all is delivered" {
+	start_sink --listen 0.0.0.0:0
+	origins 300 2 >in
+	(ulimit -n 60 && run_prog ev-deliver $LOOPBACK --concurrency 4 in &&
+		want_code 0)
+	[ "$(wc -l <"$SINK_LOG")" -eq 600 ]
+	[ "$(jq .connection "$SINK_LOG" | sort -u | wc -l)" -gt 300 ]
+}
+
 # What is kept pushes out another, which in libcurl costs all that follow.
 @test "after a thousand origins, a connection is kept for who comes back soon" {
 	start_sink --listen 0.0.0.0:0
 	background
-	call / | jq -c 'range(1200) as $i | .url |=
-		sub("127.0.0.1"; "127.0.\(1 + $i / 200 | floor).\(1 + $i % 200)")
-		' >others
-	cat others >&8
+	origins 1200 1 >&8
 	wait_until lines out 1200
 	for i in 1201 1202 1203; do
 		call /mine | sed s/127.0.0.1/127.0.9.9/ >&8

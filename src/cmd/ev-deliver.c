@@ -22,6 +22,7 @@ enum {
 	REGISTRY_MS = 500,  /* between looks at it while it holds calls up */
 	SHOWN_ID_BYTES = 80,
 	SPARE_FILES = 32,   /* beside the connections */
+	IDLE_CONNECTIONS = 1024, /* to the origins called last */
 };
 
 /* Signals */
@@ -471,11 +472,29 @@ open_secrets(struct deliver *d)
 	d->sender.secrets = &d->secrets;
 }
 
+/*
+ * How many connections may be open: one for each request in flight, and idle
+ * ones, as far as the limit of open files lets them; there can be twice those
+ * in flight while they replace idle ones. No idle ones beside them if there are
+ * detours: libcurl asks each that leads to the same place whether it is alive,
+ * before each request.
+ */
+static size_t
+max_connections(const struct deliver *d)
+{
+	size_t concurrency = d->sender.options.concurrency;
+	size_t least = concurrency * 2;
+	size_t n = stage_raise_files(least + (d->connect_to ? 0 :
+	    IDLE_CONNECTIONS), SPARE_FILES);
+
+	return n > least ? n - concurrency : concurrency;
+}
+
 static void
 open_http(struct deliver *d)
 {
 	struct http_options o = {
-		.max_connections = d->sender.options.concurrency,
+		.max_connections = max_connections(d),
 		.ca_file = d->ca_file,
 		.connect_to = d->connect_to,
 		.guard = &d->guard,
@@ -483,8 +502,6 @@ open_http(struct deliver *d)
 	};
 	struct error e;
 
-	/* Those in flight, and idle ones being replaced. */
-	(void)stage_raise_files(o.max_connections * 2, SPARE_FILES);
 	d->sender.http = http_open(&o, &e);
 	if (!d->sender.http)
 		stage_die(&d->stage, EX_SETUP, "%s", e.text);

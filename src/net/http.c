@@ -28,10 +28,8 @@
 enum {
 	MAX_WAIT_FDS = 8,
 	MAX_PINNED = 16, /* of a name's addresses, for libcurl to try */
-	/* libcurl's own: each request brings its addresses along, and the end of
-	 * each looks at all that is kept. */
-	KEEP_NAMES_S = 2,
 	RECENT_ORIGINS = 1024,
+	TLS_WEIGHT = 2, /* in them: idle, one takes 30 KB, another 4 */
 	RECENT_SLOTS = 16 * RECENT_ORIGINS, /* so few are another's */
 };
 
@@ -48,14 +46,16 @@ struct exchange {
 	struct exchange *next, *prev;
 	struct http *http;
 	CURL *easy;
+	CURLSH *names;           /* libcurl's memory of them, this one's own */
 	bool busy;               /* libcurl has it */
 	bool lingering;          /* it is in that list, too */
 	struct http_request request;
 	struct endpoint to;      /* what is dialled; borrows its host */
 	struct curl_slist *via;  /* the detour there; NULL: none */
 	struct host *host;       /* while its name is being looked up */
-	struct curl_slist pin;
-	struct buf pin_text;
+	struct curl_slist pin;   /* of pin_text; data NULL: none */
+	struct curl_slist unpin; /* of the one before, which comes first */
+	struct buf pin_text, unpin_text;
 	size_t pin_list;         /* where its addresses begin */
 	struct curl_slist own[HTTP_MAX_OWN_FIELDS + SIGNER_FIELDS];
 	struct buf signature;    /* its fields */
@@ -81,6 +81,7 @@ struct http {
 	struct detour *detours;
 	struct curl_slist *vias;  /* for libcurl, one of each detour */
 	size_t n_detours;
+	size_t n_recent;          /* origins that find their connection kept */
 	char *proxy, *ca_file;
 	bool drop_ca_path;
 	uint64_t n_strangers;     /* requests to origins not seen lately */
@@ -292,20 +293,31 @@ refuse(struct exchange *x, enum http_failure failure)
 	return failure;
 }
 
+/*
+ * Its addresses for libcurl's memory, where they stay for the time of the
+ * request, whatever happens to its connection; what the exchange had there
+ * before goes.
+ */
 static void
 put_pin(struct exchange *x)
 {
 	char text[IP_TEXT_BYTES];
 	size_t i;
 
+	x->unpin_text.len = 0;
+	if (x->pin_text.len)
+		buf_printf(&x->unpin_text, "-%.*s", (int)x->pin_list - 1,
+		    x->pin_text.p);
 	x->pin_text.len = 0;
-	buf_printf(&x->pin_text, "+%s:%u:", x->to.host, x->to.port);
+	buf_printf(&x->pin_text, "%s:%u:", x->to.host, x->to.port);
 	x->pin_list = x->pin_text.len;
 	for (i = 0; i < x->host->n && i < MAX_PINNED; i++)
 		buf_printf(&x->pin_text, "%s%s", i ? "," : "",
 		    ip_text(&x->host->list[i], text));
 	/* libcurl only reads it. */
 	x->pin.data = (char *)(uintptr_t)buf_str(&x->pin_text);
+	x->unpin.data = (char *)(uintptr_t)buf_str(&x->unpin_text);
+	x->unpin.next = &x->pin;
 }
 
 /* All of a name's addresses, or none: who mixes them plays games. */
@@ -359,6 +371,14 @@ take_address(const struct curl_sockaddr *a, struct ip *ip)
 	return ip->v6 || a->family == AF_INET;
 }
 
+static struct curl_slist *
+pins(struct exchange *x)
+{
+	if (!x->pin.data)
+		return NULL;
+	return x->unpin_text.len ? &x->unpin : &x->pin;
+}
+
 /* Is it one of those that were judged together? */
 static bool
 is_pinned(const struct exchange *x, const struct ip *ip)
@@ -377,10 +397,7 @@ is_pinned(const struct exchange *x, const struct ip *ip)
 	}
 }
 
-/*
- * The last word, whatever led here: libcurl may look a name up by itself when a
- * connection that was kept turns out to be dead, long after it was pinned.
- */
+/* The last word, whatever led here. */
 static curl_socket_t
 on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -440,7 +457,12 @@ set_once(struct http *h, struct exchange *x)
 	SET(x->easy, CURLOPT_FOLLOWLOCATION, 0L);
 	SET(x->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(x->easy, CURLOPT_OPENSOCKETDATA, (void *)x);
-	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)KEEP_NAMES_S);
+	/*
+	 * The end of each request looks at all that its memory of names has: each
+	 * exchange has one of its own, with what is pinned and nothing else.
+	 */
+	SET(x->easy, CURLOPT_SHARE, x->names);
+	SET(x->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	SET(x->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(x->easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(x->easy, CURLOPT_SSL_VERIFYHOST, 2L);
@@ -465,6 +487,19 @@ set_once(struct http *h, struct exchange *x)
 	return code;
 }
 
+static void
+exchange_free(struct exchange *x)
+{
+	if (x->busy)
+		(void)curl_multi_remove_handle(x->http->multi, x->easy);
+	curl_easy_cleanup(x->easy);
+	(void)curl_share_cleanup(x->names);
+	buf_clear(&x->pin_text);
+	buf_clear(&x->unpin_text);
+	buf_clear(&x->signature);
+	free(x);
+}
+
 static struct exchange *
 take_exchange(struct http *h, struct error *e)
 {
@@ -478,11 +513,13 @@ take_exchange(struct http *h, struct error *e)
 	x = alloc_zero(1, sizeof(*x));
 	x->http = h;
 	x->easy = curl_easy_init();
-	code = x->easy ? set_once(h, x) : CURLE_OUT_OF_MEMORY;
+	x->names = curl_share_init();
+	code = x->easy && x->names && curl_share_setopt(x->names,
+	    CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) == CURLSHE_OK ?
+	    set_once(h, x) : CURLE_OUT_OF_MEMORY;
 	if (code != CURLE_OK) {
 		error_set(e, "libcurl: %s", curl_easy_strerror(code));
-		curl_easy_cleanup(x->easy);
-		free(x);
+		exchange_free(x);
 		return NULL;
 	}
 	h->all = alloc_grow(h->all, &h->cap_all, h->n_all + 1,
@@ -596,22 +633,24 @@ left_ms(const struct exchange *x, int64_t limit_ms)
 }
 
 /*
- * Is its connection worth keeping? Not an origin's that comes after a thousand
- * others, until it is asked again soon. To 8.11, libcurl leaves an empty entry
- * for each origin whose connection was pushed out of its cache, and walks them
- * all to push out the next: tens of thousands cost milliseconds a request.
+ * Is its connection worth keeping? Not an origin's that comes after so many
+ * others that it would be pushed out, until it is asked again soon. To 8.11,
+ * libcurl leaves an empty entry for each origin whose connection was pushed out
+ * of its cache, and walks them all to push out the next: tens of thousands cost
+ * milliseconds a request.
  */
 static bool
-is_worth_keeping(struct http *h, const struct endpoint *to)
+is_worth_keeping(struct http *h, const struct endpoint *to, bool tls)
 {
 	static const uint64_t key[2] = { 0 }; /* a wrong guess is harmless */
 	uint64_t hash = siphash13(key, to->host, strlen(to->host)) + to->port;
 	uint64_t *seen = &h->seen[hash % RECENT_SLOTS];
-	bool stranger = *seen == 0 || h->n_strangers - *seen >= RECENT_ORIGINS;
+	bool stranger = *seen == 0 || h->n_strangers - *seen >= h->n_recent;
 
-	h->n_strangers += stranger;
+	if (stranger)
+		h->n_strangers += tls ? TLS_WEIGHT : 1;
 	*seen = h->n_strangers;
-	return !stranger || h->n_strangers <= RECENT_ORIGINS;
+	return !stranger || h->n_strangers <= h->n_recent;
 }
 
 /*
@@ -622,6 +661,7 @@ static int
 dial(struct exchange *x, struct error *e)
 {
 	const struct http_request *req = &x->request;
+	bool tls = strncmp(req->target->url, "https:", 6) == 0;
 	CURLcode code = CURLE_OK;
 	CURLMcode mcode = CURLM_OK;
 
@@ -634,8 +674,8 @@ dial(struct exchange *x, struct error *e)
 	SET(x->easy, CURLOPT_URL, req->target->url);
 	SET(x->easy, CURLOPT_CONNECT_TO, x->via);
 	SET(x->easy, CURLOPT_FORBID_REUSE,
-	    is_worth_keeping(x->http, &x->to) ? 0L : 1L);
-	SET(x->easy, CURLOPT_RESOLVE, x->pin.data ? &x->pin : NULL);
+	    is_worth_keeping(x->http, &x->to, tls) ? 0L : 1L);
+	SET(x->easy, CURLOPT_RESOLVE, pins(x));
 	SET(x->easy, CURLOPT_HTTPHEADER, chain_fields(x));
 	SET(x->easy, CURLOPT_POSTFIELDS, req->body.p);
 	SET(x->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
@@ -905,6 +945,8 @@ http_open(const struct http_options *o, struct error *e)
 	struct http *h = alloc_zero(1, sizeof(*h));
 
 	h->guard = o->guard;
+	h->n_recent = o->max_connections < RECENT_ORIGINS ?
+	    o->max_connections : RECENT_ORIGINS;
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		error_set(e, "libcurl does not start");
 		free(h);
@@ -928,17 +970,6 @@ http_open(const struct http_options *o, struct error *e)
 fail:
 	http_close(h);
 	return NULL;
-}
-
-static void
-exchange_free(struct exchange *x)
-{
-	if (x->busy)
-		(void)curl_multi_remove_handle(x->http->multi, x->easy);
-	curl_easy_cleanup(x->easy);
-	buf_clear(&x->pin_text);
-	buf_clear(&x->signature);
-	free(x);
 }
 
 void
