@@ -248,6 +248,33 @@ signatures() { # of the last request: how many of which version
 		run_prog hook-admin -w w.db secret rotate wh1
 		want_code 2
 	done
+	# systemd's copies: open to the service, by what shows as its group.
+	mkdir -m 700 given given/deep
+	cp w.db.secrets given/s
+	cp w.db.secrets given/deep/s
+	export CREDENTIALS_DIRECTORY=$PWD/given
+	for mode in 440 640; do
+		chmod $mode given/s given/deep/s w.db.secrets
+		deliver --secrets "$PWD/given/s" in
+		want_code 0
+		[ "$(jq -r 'last(.headers[] | select(.[0] == "webhook-signature"))[0]' \
+			"$SINK_LOG" | tail -n 1)" = webhook-signature ]
+		for file in w.db.secrets given/s given/deep/s given/../w.db.secrets; do
+			deliver --secrets "$file" in
+			want_code 2
+			grep -q 'others may read or write it' "$ERR"
+			file=$PWD/$file
+			[ "$file" != "$PWD/given/s" ] || continue
+			deliver --secrets "$file" in
+			want_code 2
+		done
+	done
+	for mode in 444 460 441; do
+		chmod $mode given/s
+		deliver --secrets "$PWD/given/s" in
+		want_code 2
+	done
+	unset CREDENTIALS_DIRECTORY
 	chmod 600 w.db.secrets
 	while read -r line; do
 		echo "$line" >w.db.secrets

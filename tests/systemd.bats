@@ -72,7 +72,7 @@ set_up_service() {
 	hook-admin secret generate wh1 >"$D/said"
 	mkdir "$D/credentials"
 	cp "$D/webhooks.secrets" "$D/credentials/secrets"
-	chmod 600 "$D/credentials/secrets"
+	chmod 440 "$D/credentials/secrets" # as systemd does
 	unset EV_WEBHOOKS
 }
 

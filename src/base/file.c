@@ -5,7 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/out.h"
@@ -78,4 +79,18 @@ file_replace(const char *path, mode_t mode, struct span text, struct error *e)
 	}
 	buf_clear(&new);
 	return r;
+}
+
+bool
+file_is_private(const char *path, const struct stat *st)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	size_t len = dir ? strlen(dir) : 0;
+
+	if ((st->st_mode & 077) == 0)
+		return true;
+	return (st->st_mode & 037) == 0 &&
+	    (st->st_uid == 0 || st->st_uid == geteuid()) && len > 1 &&
+	    strncmp(path, dir, len) == 0 && path[len] == '/' &&
+	    !strchr(path + len + 1, '/');
 }

@@ -4,7 +4,9 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -24,5 +26,13 @@ int file_read(const char *path, size_t max_bytes, struct buf *, struct error *);
  * the file).
  */
 int file_replace(const char *path, mode_t, struct span text, struct error *);
+
+/*
+ * Can nobody but its owner read or write it? systemd's LoadCredential= hands out
+ * copies that belong to root, are in a folder for the service alone, and are
+ * opened to it by an entry of their ACL, which shows as the right of the group:
+ * straight in $CREDENTIALS_DIRECTORY the group may read a file of root's or ours.
+ */
+bool file_is_private(const char *path, const struct stat *);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "json/reader.h"
 #include "json/write.h"
 #include "net/field.h"
@@ -454,7 +455,8 @@ secrets_path(struct buf *path, const char *registry)
 
 /* All of a file that nobody else can read. */
 static int
-read_fd(int fd, const struct stat *st, struct buf *text, struct buf *reasons)
+read_fd(int fd, const char *path, const struct stat *st, struct buf *text,
+    struct buf *reasons)
 {
 	ssize_t n;
 
@@ -462,7 +464,7 @@ read_fd(int fd, const struct stat *st, struct buf *text, struct buf *reasons)
 		buf_puts(reasons, "not a regular file");
 		return -1;
 	}
-	if (st->st_mode & 077) {
+	if (!file_is_private(path, st)) {
 		buf_printf(reasons, "others may read or write it (mode %04o): "
 		    "chmod 600", (unsigned)(st->st_mode & 0777));
 		return -1;
@@ -486,11 +488,12 @@ read_fd(int fd, const struct stat *st, struct buf *text, struct buf *reasons)
 
 /* What fd holds becomes *s. 0, or -1 with the reasons and *s as it was. */
 static int
-load_fd(struct secrets *s, int fd, const struct stat *st, struct buf *reasons)
+load_fd(struct secrets *s, int fd, const char *path, const struct stat *st,
+    struct buf *reasons)
 {
 	struct secrets fresh = { 0 };
 	struct buf text = { 0 };
-	int rc = read_fd(fd, st, &text, reasons);
+	int rc = read_fd(fd, path, st, &text, reasons);
 
 	if (rc == 0)
 		rc = secrets_read(&fresh, buf_bytes(&text), reasons);
@@ -516,7 +519,7 @@ load(struct secrets_file *f, bool needed, struct buf *reasons)
 		buf_puts(reasons, strerror(errno));
 		st = (struct stat){ 0 };
 	} else {
-		rc = load_fd(&f->secrets, fd, &st, reasons);
+		rc = load_fd(&f->secrets, fd, f->path, &st, reasons);
 	}
 	if (fd >= 0)
 		close(fd);
@@ -589,8 +592,8 @@ secrets_begin(struct secrets_edit *edit, const char *path, struct buf *reasons)
 
 	*edit = (struct secrets_edit){ .path = alloc_copy(path, strlen(path)) };
 	edit->fd = open_locked(path, &st, reasons);
-	if (edit->fd < 0 || load_fd(&edit->secrets, edit->fd, &st,
-	    reasons) != 0) {
+	if (edit->fd < 0 || load_fd(&edit->secrets, edit->fd, edit->path,
+	    &st, reasons) != 0) {
 		secrets_cancel(edit);
 		return -1;
 	}

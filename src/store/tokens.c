@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "net/digest.h"
 
 enum { MAX_LINE_BYTES = 4096 };
@@ -72,17 +73,6 @@ take_line(struct tokens *t, const char *line, unsigned number, struct error *e)
 	return 0;
 }
 
-/* Is it among what systemd's LoadCredential= gave us, and nobody else? */
-static bool
-is_credential(const char *path)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	size_t len = dir ? strlen(dir) : 0;
-
-	return len > 1 && strncmp(path, dir, len) == 0 && path[len] == '/' &&
-	    !strstr(path + len, "/../");
-}
-
 static int
 read_all(struct tokens *t, FILE *f, struct error *e)
 {
@@ -118,7 +108,7 @@ load(struct tokens *t, struct stat *st, struct error *e)
 			close(fd);
 		return -1;
 	}
-	if (st->st_mode & 077 && !is_credential(t->path)) {
+	if (!file_is_private(t->path, st)) {
 		close(fd);
 		return error_set(e, "%s: others may read or write it (mode "
 		    "%04o): chmod 600", t->path,

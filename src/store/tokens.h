@@ -29,8 +29,7 @@ struct tokens {
 };
 
 /*
- * Load the file, which must be of mode 0600 or 0400, or in
- * $CREDENTIALS_DIRECTORY. 0, or -1 with the error, which shows no token.
+ * Load the file, which must be private (base/file.h). 0, or -1 with the error, which shows no token.
  */
 int tokens_open(struct tokens *, const char *path, struct error *);
 void tokens_close(struct tokens *);
