@@ -1,9 +1,10 @@
 # A receiver that answers 204, for the benches: one worker of nginx on loopback.
 
-# start_nginx DIR: its files there; sets $port and $nginx_pid. nginx can't pick a port
-# itself: try some until it stays up.
+# start_nginx DIR [ADDRESS [CERTIFICATE KEY]]: its files there; sets $port and
+# $nginx_pid. nginx can't pick a port itself: try some until it stays up.
 start_nginx() {
-	local try i
+	local try i tls=
+	[ -z "${3:-}" ] || tls=" ssl; ssl_certificate $3; ssl_certificate_key $4"
 	for try in 1 2 3 4 5 6 7 8 9 10; do
 		port=$((20000 + (RANDOM + try) % 12000))
 		cat >"$1/nginx.conf" <<-END
@@ -20,7 +21,7 @@ start_nginx() {
 				fastcgi_temp_path $1/fastcgi;
 				uwsgi_temp_path $1/uwsgi;
 				scgi_temp_path $1/scgi;
-				server { listen 127.0.0.1:$port; return 204; }
+				server { listen ${2:-127.0.0.1}:$port$tls; return 204; }
 			}
 		END
 		nginx -e "$1/error.log" -p "$1" -c "$1/nginx.conf" \

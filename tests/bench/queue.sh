@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The delivery queue in one run: storing against `sqlite3 .import` into the same
-# schema and indexes; durable, signed delivery against wrk; from a line in to a
+# schema and indexes; durable, signed delivery against wrk, and over TLS; from a line in to a
 # request out; what a dead webhook costs 999 others; memory over a backlog.
 # Usage: tests/bench/queue.sh [ROUNDS [CALLS [BACKLOG]]]; EV_BIN is where the
 # programs are.
@@ -11,10 +11,9 @@ export PATH=${EV_BIN:-$here/bin}:$PATH
 rounds=${1:-5}
 calls=${2:-200000}
 backlog=${3:-1000000}
-body='{"name":"ping","payload":{"text":"0123456789012345678901234567890123456789012345678901234567890123456789"}}'
 unset EV_WEBHOOKS EV_REJECTS
 
-for tool in nginx wrk sqlite3 /usr/bin/time; do
+for tool in nginx wrk sqlite3 jq openssl /usr/bin/time; do
 	command -v "$tool" >/dev/null || {
 		echo "queue.sh: $tool is not installed: nothing measured" >&2
 		exit 0
@@ -36,39 +35,8 @@ cd "$tmp"
 # shellcheck source=tests/bench/nginx.bash
 source "$here/tests/bench/nginx.bash"
 
-# calls_of N KIND WEBHOOKS: ids of the kind v7 or random, over so many webhooks.
-calls_of() {
-	awk -v n="$1" -v kind="$2" -v hooks="$3" -v body="$body" '
-	function hex(digits,   s) {
-		s = ""
-		while (length(s) < digits)
-			s = s sprintf("%04x", int(rand() * 65536))
-		return substr(s, 1, digits)
-	}
-	BEGIN {
-		srand(7)
-		for (i = 0; i < n; i++) {
-			ms = sprintf("%012x", 1795000000000 + int(i / 300))
-			e = kind == "v7" ? substr(ms, 1, 8) "-" substr(ms, 9) "-7" hex(3) "-8" hex(3) "-" hex(12) : hex(32)
-			printf "{\"url\":\"http://127.0.0.1:9/\",\"headers\":{},\"id\":\"msg_%s\",\"event\":\"%s\",\"name\":\"ping\",\"webhook\":\"w%d\",\"body\":%s}\n", hex(32), e, i % hooks, body
-		}
-	}'
-}
-median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-# timed NAME N COMMAND…: N a second; kilobytes; CPU us each.
-timed() {
-	local name=$1 n=$2
-	shift 2
-	/usr/bin/time -o time -f '%e %M %U %S' "$@" >out 2>err || {
-		cat err >&2
-		exit 1
-	}
-	awk -v n="$n" '{ print n / $1 }' time >>"rate.$name"
-	awk '{ print $2 }' time >>"rss.$name"
-	awk -v n="$n" '{ print ($3 + $4) / n * 1e6 }' time >>"cpu.$name"
-}
-ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a / b }'; }
-line() { printf '%-44s %10.0f /s %8s\n' "$1" "$(median "$2")" "$3"; }
+# shellcheck source=tests/bench/calls.bash
+source "$here/tests/bench/calls.bash"
 
 # Storing
 
@@ -100,23 +68,7 @@ echo "storing $calls calls, medians of $rounds"
 for kind in v7 random; do
 	line "  --enqueue, $kind ids" "rate.store-$kind" "$(ratio "rate.store-$kind" "rate.import-$kind") x .import"
 done
-one() {
-	local i
-	for ((i = 0; i < 500; i++)); do
-		IFS= read -r call <&3
-		printf '%s\n{"barrier":"s.%d"}\n' "$call" "$i"
-		IFS= read -r _ <&4
-	done
-}
-rm -f q q-*
-mkfifo there back
-ev-deliver -q q --enqueue -r /dev/null <there >back &
-pids+=("$!")
-exec 5>there 4<back 3<v7
-start=${EPOCHREALTIME/./}
-one >&5
-echo "  one at a time, each on disk before the next $((500 * 1000000 / (${EPOCHREALTIME/./} - start))) /s (by bash)"
-exec 5>&- 4<&- 3<&-
+echo "  one at a time, each on disk before the next $(one_at_a_time 500 v7) /s (by bash)"
 
 # Delivering
 
@@ -127,32 +79,53 @@ wrk.method = "POST"
 wrk.body = '$body'
 wrk.headers["Content-Type"] = "application/json"
 END
-registry() { # N
-	awk -v n="$1" -v port="$port" 'BEGIN { printf "["
+registry() { # N [SCHEME [CA]]
+	awk -v n="$1" -v scheme="${2:-http}" -v port="$port" 'BEGIN { printf "["
 		for (i = 0; i < n; i++)
-			printf "%s{\"id\":\"w%d\",\"url\":\"http://127.0.0.1:%d/%d\",\"subscriptions\":[\"ping\"]}", i ? ",\n" : "", i, port, i
-		print "]" }'
+			printf "%s{\"id\":\"w%d\",\"url\":\"%s://127.0.0.1:%d/%d\",\"subscriptions\":[\"ping\"]}", i ? ",\n" : "", i, scheme, port, i
+		print "]" }' |
+		jq -c --rawfile ca "${3:-/dev/null}" 'if $ca != "" then .[].ca = $ca else . end'
+}
+signed() { # NAME: a registry of it, NAME.json, with signing secrets
+	hook-admin -w "$1" import "$1.json"
+	for i in 0 1 2; do
+		hook-admin -w "$1" secret generate "w$i" >/dev/null
+	done
 }
 registry 3 >w.json
-rm -f w.db w.db.secrets
-hook-admin -w w.db import w.json
-for i in 0 1 2; do
-	hook-admin -w w.db secret generate "w$i" >/dev/null
-done
+signed w
+mkdir tls
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+	-subj /CN=receiver -addext 'subjectAltName=IP:127.0.0.1' \
+	-keyout tls/key -out tls/ca 2>/dev/null
+plain=$port
+start_nginx "$tmp/tls" 127.0.0.1 "$tmp/tls/ca" "$tmp/tls/key"
+pids+=("$nginx_pid")
+tls=$port
+registry 3 https tls/ca >s.json
+signed s
+port=$plain
+wrk() { # NAME URL
+	command wrk -t1 -c64 -d3s -s post.lua "$2" |
+		awk '/^Requests\/sec/ { print $2 }' >>"rate.$1"
+}
 for ((round = 0; round < rounds; round++)); do
-	wrk -t1 -c64 -d3s -s post.lua "http://127.0.0.1:$port/" |
-		awk '/^Requests\/sec/ { print $2 }' >>rate.wrk
-	timed memory "$calls" ev-deliver -w w.db --allow-net 127.0.0.0/8 v7
+	wrk wrk "http://127.0.0.1:$plain/"
+	timed memory "$calls" ev-deliver -w w --allow-net 127.0.0.0/8 v7
 	rm -f q q-*
 	ev-deliver -q q --enqueue v7
-	timed durable "$calls" ev-deliver -q q -w w.db --drain \
+	timed durable "$calls" ev-deliver -q q -w w --drain \
 		--allow-net 127.0.0.0/8 /dev/null
+	wrk wrk-tls "https://127.0.0.1:$tls/"
+	timed tls "$calls" ev-deliver -w s --allow-net 127.0.0.0/8 v7
 done
 echo "delivering $calls calls, signed, 64 in flight, medians of $rounds"
 line "  wrk -c64" rate.wrk "1.00 x wrk"
 for kind in memory durable; do
 	line "  $kind" rate.$kind "$(ratio rate.$kind rate.wrk) x wrk, $(median cpu.$kind) us CPU each, $(($(median rss.$kind) / 1024)) MiB"
 done
+line "  wrk -c64 over TLS" rate.wrk-tls "1.00 x wrk"
+line "  from memory over TLS" rate.tls "$(ratio rate.tls rate.wrk-tls) x wrk, $(median cpu.tls) us CPU each, $(($(median rss.tls) / 1024)) MiB"
 
 # From a line in to a request out
 

@@ -1,0 +1,56 @@
+# Calls, and how long commands take, for the benches of the delivery queue. In a
+# folder of their own; $pids are ended by who sources this.
+
+body='{"name":"ping","payload":{"text":"0123456789012345678901234567890123456789012345678901234567890123456789"}}'
+
+# calls_of N KIND WEBHOOKS: ids of the kind v7 or random, over so many webhooks.
+calls_of() {
+	awk -v n="$1" -v kind="$2" -v hooks="$3" -v body="$body" '
+	function hex(digits,   s) {
+		s = ""
+		while (length(s) < digits)
+			s = s sprintf("%04x", int(rand() * 65536))
+		return substr(s, 1, digits)
+	}
+	BEGIN {
+		srand(7)
+		for (i = 0; i < n; i++) {
+			ms = sprintf("%012x", 1795000000000 + int(i / 300))
+			e = kind == "v7" ? substr(ms, 1, 8) "-" substr(ms, 9) "-7" hex(3) "-8" hex(3) "-" hex(12) : hex(32)
+			printf "{\"url\":\"http://127.0.0.1:9/\",\"headers\":{},\"id\":\"msg_%s\",\"event\":\"%s\",\"name\":\"ping\",\"webhook\":\"w%d\",\"body\":%s}\n", hex(32), e, i % hooks, body
+		}
+	}'
+}
+median() { sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# timed NAME N COMMAND…: N a second; kilobytes; CPU us each.
+timed() {
+	local name=$1 n=$2
+	shift 2
+	/usr/bin/time -o time -f '%e %M %U %S' "$@" >out 2>err || {
+		cat err >&2
+		exit 1
+	}
+	awk -v n="$n" '{ print n / $1 }' time >>"rate.$name"
+	awk '{ print $2 }' time >>"rss.$name"
+	awk -v n="$n" '{ print ($3 + $4) / n * 1e6 }' time >>"cpu.$name"
+}
+ratio() { awk -v a="$(median "$1")" -v b="$(median "$2")" 'BEGIN { printf "%.2f", a / b }'; }
+line() { printf '%-44s %10.0f /s %8s\n' "$1" "$(median "$2")" "$3"; }
+# one_at_a_time N FILE: so many of its calls into a new queue, each on disk (its barrier
+# is back) before the next. How many a second.
+one_at_a_time() {
+	local i call start
+	rm -rf q q-* there back
+	mkfifo there back
+	ev-deliver -q q --enqueue -r /dev/null <there >back &
+	exec 5>there 4<back 3<"$2"
+	start=${EPOCHREALTIME/./}
+	for ((i = 0; i < $1; i++)); do
+		IFS= read -r call <&3
+		printf '%s\n{"barrier":"s.%d"}\n' "$call" "$i" >&5
+		IFS= read -r _ <&4
+	done
+	echo $(($1 * 1000000 / (${EPOCHREALTIME/./} - start)))
+	exec 5>&- 4<&- 3<&-
+	wait "$!"
+}
