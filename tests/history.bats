@@ -83,6 +83,33 @@ got() { # JQ-FILTER WANT: of stdout, a line each, joined with blanks
 	got .seq 2
 }
 
+@test "deliveries by status: failures by their index, in the same order" {
+	feed good e1 e2
+	deliver
+	stop_all
+	start_sink --status 500
+	hook-admin -w w.db set good --url "http://127.0.0.1:$SINK_PORT/"
+	feed good e3 e4
+	deliver
+	admin deliveries --status 500
+	got .seq '4 3'
+	admin deliveries --status 500 --webhook good --limit 1
+	got .seq 4
+	admin deliveries --status 204
+	got .seq '2 1'
+	admin deliveries --status 404
+	got .seq ''
+	sqlite3 q.db 'EXPLAIN QUERY PLAN SELECT call FROM attempt
+		WHERE status = 500 AND status NOT BETWEEN 200 AND 299
+		ORDER BY call DESC' >plan
+	grep -q 'USING COVERING INDEX attempt_failed (status=?)' plan
+	! grep -E 'SCAN|TEMP' plan || false
+	# A file of before the index gives the same.
+	sqlite3 q.db 'DROP INDEX attempt_failed'
+	admin deliveries --status 500
+	got .seq '4 3'
+}
+
 @test "show: every attempt, with its times and what the receiver said" {
 	stop_all
 	start_sink --status 500

@@ -157,6 +157,13 @@ add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 	return rc < 0 ? -1 : 0;
 }
 
+/* Is it a status of failures? */
+static bool
+failure(const struct history_filter *f)
+{
+	return f->status && (f->status < 200 || f->status > 299);
+}
+
 /* All conditions but those on lane and due. */
 static int
 add_conditions(struct queue *q, const struct history_filter *f,
@@ -170,8 +177,15 @@ add_conditions(struct queue *q, const struct history_filter *f,
 		buf_puts(sql, "AND c.name = ?3 ");
 	if (f->by_outcome)
 		buf_printf(sql, "AND c.outcome = %d ", (int)f->outcome);
-	if (f->status)
-		buf_printf(sql, "AND a.status = %d ", f->status);
+	/*
+	 * As the index attempt_failed has it (an older file is walked through);
+	 * coalesce() keeps the others from beginning with all attempts.
+	 */
+	if (failure(f))
+		buf_printf(sql, "AND a.status = %d "
+		    "AND a.status NOT BETWEEN 200 AND 299 ", f->status);
+	else if (f->status)
+		buf_printf(sql, "AND coalesce(a.status, 0) = %d ", f->status);
 	if (f->with_payload)
 		buf_puts(sql, "AND c.due IS NULL AND EXISTS(SELECT 1 FROM "
 		    "payload AS p WHERE p.seq = c.seq) ");
@@ -183,7 +197,9 @@ add_conditions(struct queue *q, const struct history_filter *f,
 static void
 add_end(const struct history_filter *f, struct buf *sql)
 {
-	buf_puts(sql, "ORDER BY c.seq DESC ");
+	/* The same order; of failures it is that of their index. */
+	buf_puts(sql, failure(f) && !f->webhook.len ? "ORDER BY a.call DESC " :
+	    "ORDER BY c.seq DESC ");
 	if (f->limit)
 		buf_printf(sql, "LIMIT %zu ", f->limit);
 }

@@ -55,6 +55,9 @@ static const char schema[] =
     "us INTEGER, dns_us INTEGER, connect_us INTEGER, tls_us INTEGER,"
     "first_us INTEGER, answer BLOB,"
     "PRIMARY KEY(call, n)) WITHOUT ROWID;"
+    /* Of failures alone: a delivery writes nothing more. */
+    "CREATE INDEX attempt_failed ON attempt(status, call)"
+    "WHERE status NOT BETWEEN 200 AND 299;"
     "CREATE TABLE change("
     "no INTEGER PRIMARY KEY, lane INTEGER NOT NULL, time INTEGER NOT NULL,"
     "state INTEGER NOT NULL, until INTEGER NOT NULL, why TEXT NOT NULL);"

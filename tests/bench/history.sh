@@ -62,6 +62,7 @@ ask "  dead" deliveries --outcome dead --limit 50
 ask "  of an hour, six days ago" deliveries --since 144h --until 143h --limit 50
 ask "  of an event" deliveries --event event_77
 ask "  with a status that is rare" deliveries --status 500 --limit 50
+ask "  with the usual status" deliveries --status 204 --limit 50
 ask "show, by number" show 77
 ask "show, by id" show "msg_$(printf %032x 77)"
 ask "stats, of a day" stats
