@@ -323,6 +323,19 @@ whole() {
 	[ "$(sql 'SELECT state FROM change' | paste -sd' ')" = "1 0" ]
 }
 
+@test "Retry-After pauses under the policy network, too, which settles the call" {
+	script 'status 429 Retry-After: 1' 'status 204'
+	registry one
+	{ hooked a one; hooked b one; } >in
+	run_prog ev-deliver -q q $LOOPBACK -w w.json --per-webhook 1 \
+		--policy network in
+	want_code 0
+	outcomes "$OUT" "paused:http-4xx answered:http-4xx"
+	[ "$(sql 'SELECT count(*) FROM call WHERE due IS NOT NULL')" = 1 ]
+	deliver -w w.json --policy network --drain </dev/null >out
+	[ "$(jq -r .outcome out | sort | paste -sd' ')" = "delivered resumed" ]
+}
+
 @test "failures in a row pause the webhook; the others are not held up" {
 	script 'status 500'
 	registry one

@@ -213,6 +213,16 @@ origins() { # N TIMES
 	want_code 1
 }
 
+@test "without a queue Retry-After makes the wait longer, never shorter" {
+	script 'status 429 Retry-After: 1' 'status 503 Retry-After: 0' \
+		'status 500 Retry-After: 3600' 'status 204'
+	call / >in
+	run_prog ev-deliver $LOOPBACK --schedule 10ms,10ms,10ms in
+	want_code 0
+	outcomes "retry:http-4xx retry:http-5xx retry:http-5xx delivered:"
+	jq -s -e 'map(.time[0:19] + "Z" | fromdate) | .[1] - .[0] >= 1' "$OUT"
+}
+
 @test "policy network: any answer settles, failures to get one are tried again" {
 	script drop 'status 503'
 	call / >in

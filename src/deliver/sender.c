@@ -25,6 +25,7 @@ enum {
 	MANY_HELD = 4096,   /* when so many are */
 	MAX_NOTES = 256,    /* stored at the latest then */
 	RATE_SLACK_US = 100 * 1000, /* a rate is kept over that time */
+	MAX_MEMORY_RETRY_AFTER_MS = 60 * 1000,
 };
 
 static const char ABORTED[] = "aborted";
@@ -512,6 +513,16 @@ sender_registry_changed(struct sender *s)
 
 /* Results */
 
+/* Who has no queue has others waiting for the end. */
+static int64_t
+retry_after(const struct sender *s, const struct http_result *h)
+{
+	int64_t ms = schedule_retry_after(h->status, h->retry_after_ms);
+
+	return s->backlog || ms < MAX_MEMORY_RETRY_AFTER_MS ? ms :
+	    MAX_MEMORY_RETRY_AFTER_MS;
+}
+
 /* What follows from how it ended, and from what its receiver asks. */
 static struct decision
 decide(struct sender *s, const struct call *c, const struct http_result *h)
@@ -525,8 +536,7 @@ decide(struct sender *s, const struct call *c, const struct http_result *h)
 		schedule = s->backlog ? schedule_standard(policy) :
 		    schedule_quick(policy);
 	d = schedule_decide(&schedule, policy, c->attempt, h->failure,
-	    h->status, s->backlog ? schedule_retry_after(h->status,
-	    h->retry_after_ms) : 0, roll(s));
+	    h->status, retry_after(s, h), roll(s));
 	if (h->wish == HTTP_WISH_ABORT && d.verdict == VERDICT_AGAIN) {
 		d.verdict = VERDICT_DEAD;
 		d.reason = ABORTED;
@@ -561,16 +571,17 @@ judge(struct sender *s, const struct call *c, const struct http_result *h,
 	struct lane *lane = c->lane;
 	struct health before = lane->health;
 	struct sign sign = {
-		.good = d->verdict == VERDICT_DELIVERED ||
-		    d->verdict == VERDICT_ANSWERED,
 		.probe = c->probe,
 		.webhook = lane->webhook,
 		.slow = h->duration_us >= HEALTH_SLOW_MS * INT64_C(1000),
 		.why = text,
-		.retry_after_ms = schedule_retry_after(h->status,
-		    h->retry_after_ms),
+		.retry_after_ms = retry_after(s, h),
 	};
 	enum outcome change;
+
+	/* An answer that settles the call may still ask for a pause. */
+	sign.good = d->verdict == VERDICT_DELIVERED ||
+	    (d->verdict == VERDICT_ANSWERED && !sign.retry_after_ms);
 
 	sign.disable = h->wish == HTTP_WISH_DISABLE ||
 	    (d->reason && strcmp(d->reason, "gone") == 0);
