@@ -110,7 +110,7 @@ backlog_hear(struct backlog *b, struct error *e)
 			    attach(b, &row, arrived, &lane, e) < 0)
 				return -1;
 		}
-		lane->n_waiting++;
+		lane->n_waiting += b->counts;
 		wake(b, lane);
 	}
 	if (changes == b->changes)
@@ -358,7 +358,7 @@ finish(struct backlog *b, struct note *n)
 {
 	struct lane *lane = n->lane;
 
-	lane->n_waiting -= n->record.outcome != OUTCOME_RETRY;
+	lane->n_waiting -= b->counts && n->record.outcome != OUTCOME_RETRY;
 	if (n->released)
 		lane->more = true;
 	if (n->record.outcome == OUTCOME_RETRY && (lane->next_due_ms < 0 ||

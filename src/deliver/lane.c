@@ -128,8 +128,11 @@ leave_turns(struct lanes *l, struct lane *lane)
 void
 lanes_tidy(struct lanes *l, struct lane *lane)
 {
+	/* n_waiting: below 0 too, for calls that are settled before they are
+	 * counted. */
 	if (l->table.n <= MANY_LANES || lane->n_calls || lane->more ||
-	    lane->next_due_ms >= 0 || lane->wake.at || lane->health_moved)
+	    lane->next_due_ms >= 0 || lane->wake.at || lane->health_moved ||
+	    lane->n_waiting)
 		return;
 	leave_turns(l, lane);
 	lane_free(l, lane);
