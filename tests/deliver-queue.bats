@@ -295,6 +295,25 @@ whole() {
 	ended "$PID" 0
 }
 
+@test "enabled again in the queue, where the registry is a JSON file" {
+	script 'status 410' 'status 204'
+	registry one
+	{ hooked a one; hooked b one; } | deliver -w w.json --per-webhook 1 >out || true
+	[ "$(sql 'SELECT state FROM lane')" = 2 ]
+	run_prog hook-admin -q q -w w.json enable one
+	want_code 0
+	[ "$(sql 'SELECT state FROM lane')" = 0 ]
+	deliver -w w.json --drain </dev/null >out
+	outcomes out delivered:
+	run_prog hook-admin -q q -w w.json enable nobody
+	[ "$CODE" -ne 0 ]
+	grep -q nobody "$ERR"
+	registry one '"disabled":true'
+	run_prog hook-admin -q q -w w.json enable one
+	want_code 2
+	grep -q 'a JSON file, which is not written to' "$ERR"
+}
+
 @test "a receiver asks: disable, abort-message" {
 	script 'status 200 webhook-delivery: disable' 'status 204'
 	registry one

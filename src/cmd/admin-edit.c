@@ -653,10 +653,29 @@ clear_states(struct admin *a)
 	queue_close(q);
 }
 
+static bool
+any_disabled(struct admin *a)
+{
+	struct registry r;
+	bool any = false;
+	char **id;
+
+	admin_load(a, &r);
+	for (id = a->operands; *id; id++) {
+		const struct webhook *w = admin_find(a, &r.webhooks, *id);
+
+		any |= w && w->disabled;
+	}
+	registry_close(&r);
+	return any && a->stage.code == EX_ALL_WELL;
+}
+
+/* A registry that says so already need not be one that can be written. */
 void
 admin_enable(struct admin *a)
 {
-	set_disabled(a, false);
+	if (!a->queue_path || any_disabled(a))
+		set_disabled(a, false);
 	if (a->queue_path && a->stage.code == EX_ALL_WELL)
 		clear_states(a);
 }
