@@ -47,6 +47,8 @@ MODULES = deliver store event net json base
 
 # libjq before 1.7 has no .pc file.
 PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2 libmd libmicrohttpd
+# RabbitMQ's, if it is there; loaded when a queue is on a broker.
+RABBITMQ := $(shell pkg-config --exists librabbitmq && echo yes)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) \
 	$(shell pkg-config --libs libjq 2>/dev/null || echo -ljq)
 
@@ -64,6 +66,11 @@ EV_LDFLAGS = -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \
 	$(if $(SAN),-fsanitize=$(SAN))
 
 SRC := $(wildcard src/*/*.c)
+ifeq ($(RABBITMQ),yes)
+EV_CPPFLAGS += -DEV_RABBITMQ
+else
+LEFT_OUT = src/store/amqp.c src/store/events_amqp.c
+endif
 CMD_SHARED := $(filter-out $(PROGRAMS:%=src/cmd/%.c),$(wildcard src/cmd/*.c))
 ARCHIVES = $(MODULES:%=$(BUILD)/%.a)
 UNITS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
@@ -78,15 +85,20 @@ $(PROGRAMS:%=$(BIN)/%): $(BIN)/%: $(BUILD)/src/cmd/%.o $(BUILD)/cmd.a $(ARCHIVES
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CFLAGS) $(CFLAGS) $(EV_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+ifeq ($(RABBITMQ),yes)
+LATE = $(BUILD)/src/lazy/rabbitmq.o $(BUILD)/src/lazy/lazy.o
+$(BIN)/ev-push $(BIN)/ev-listen $(BIN)/ev-pull: $(LATE)
+endif
+
 # Loads libcrypto when it is needed, which is seldom.
-$(BIN)/hook-admin: $(BUILD)/src/lazy/crypto.o
+$(BIN)/hook-admin: $(BUILD)/src/lazy/crypto.o $(BUILD)/src/lazy/lazy.o
 
 $(BUILD)/cmd.a: $(CMD_SHARED:%.c=$(BUILD)/%.o)
 	@rm -f $@
 	@$(AR) rcs $@ $^
 
 define archive
-$(BUILD)/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/$(1)/*.c))
+$(BUILD)/$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(LEFT_OUT),$(wildcard src/$(1)/*.c)))
 	@rm -f $$@
 	@$$(AR) rcs $$@ $$^
 endef
@@ -123,7 +135,7 @@ $(BUILD)/%.o: %.c | $(BUILD)/libraries
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CPPFLAGS) $(EV_CFLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES)
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVES) $(LATE)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(EV_CFLAGS) $(CFLAGS) $(EV_LDFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 

@@ -241,7 +241,7 @@ pings_with_ids() { # FROM TO
 	run_prog ev-push -q "$IN.db" "$IN"
 	want_code 2
 	grep -q 'no event queue' "$ERR"
-	run_prog ev-push -q amqps://me:secret@rabbit.example/v "$IN"
+	run_prog ev-push -q 'amqps://me:secret@rabbit.example/v?queue=%zz' "$IN"
 	want_code 2
 	if grep -q secret "$ERR"; then false; fi
 	run_prog ev-push -q "$Q" "$IN.none"

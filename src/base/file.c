@@ -94,3 +94,34 @@ file_is_private(const char *path, const struct stat *st)
 	    strncmp(path, dir, len) == 0 && path[len] == '/' &&
 	    !strchr(path + len + 1, '/');
 }
+
+static int
+check_private(const char *path, int fd, struct stat *st, struct error *e)
+{
+	if (fd < 0 || fstat(fd, st) < 0)
+		return error_set(e, "cannot read '%s': %s", path,
+		    strerror(errno));
+	if (!S_ISREG(st->st_mode))
+		return error_set(e, "cannot read '%s': it is no file", path);
+	if (!file_is_private(path, st))
+		return error_set(e, "%s: others may read or write it (mode "
+		    "%04o): chmod 600", path, (unsigned)(st->st_mode & 0777));
+	return 0;
+}
+
+FILE *
+file_open_private(const char *path, struct stat *st, struct error *e)
+{
+	/* A FIFO must not hold us up. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat here = { 0 };
+	FILE *f = NULL;
+
+	if (check_private(path, fd, &here, e) == 0 && !(f = fdopen(fd, "r")))
+		error_set(e, "cannot read '%s': %s", path, strerror(errno));
+	if (!f && fd >= 0)
+		close(fd);
+	if (st)
+		*st = here;
+	return f;
+}

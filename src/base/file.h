@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -34,5 +35,11 @@ int file_replace(const char *path, mode_t, struct span text, struct error *);
  * straight in $CREDENTIALS_DIRECTORY the group may read a file of root's or ours.
  */
 bool file_is_private(const char *path, const struct stat *);
+
+/*
+ * Open a regular file that is private. *st (if not NULL) is its state, zeroed if
+ * there is none. NULL with the error.
+ */
+FILE *file_open_private(const char *path, struct stat *st, struct error *);
 
 #endif

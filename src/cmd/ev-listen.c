@@ -12,6 +12,7 @@
 #include "cmd/notify.h"
 #include "cmd/option.h"
 #include "cmd/port_file.h"
+#include "cmd/event_queue.h"
 #include "cmd/signals.h"
 #include "net/bind.h"
 
@@ -50,6 +51,7 @@ enum {
 	SPARE_FILES = 32,
 	FIRST_PASSED_FD = 3,        /* sd_listen_fds(3) */
 	MAX_ADDRESSES = 16,
+	PATIENCE_MS = 3 * 1000,     /* with a broker that is gone: 503 */
 };
 
 struct server {
@@ -210,10 +212,8 @@ open_reception(struct server *v)
 {
 	struct stage *s = &v->stage;
 	struct error e;
-	int r = events_open(&v->reception.events, v->queue_path, &e);
 
-	if (r < 0)
-		stage_die(s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
+	v->reception.events = event_queue_open(s, v->queue_path, PATIENCE_MS, false);
 	if (v->tokens_path && tokens_open(&v->reception.tokens, v->tokens_path,
 	    &e) < 0)
 		stage_die(s, EX_SETUP, "%s", e.text);

@@ -7,23 +7,27 @@
 #include "base/num.h"
 #include "cmd/option.h"
 #include "cmd/pull.h"
+#include "cmd/event_queue.h"
 #include "json/write.h"
 
 enum {
 	MAX_TIME_MS = 24 * 3600 * 1000,
-	OPT_BARRIER_TIMEOUT = OPT_OWN, OPT_DEAD, OPT_DRAIN, OPT_GRACE,
+	OPT_BARRIER_TIMEOUT = OPT_OWN, OPT_DEAD, OPT_DECLARE, OPT_DRAIN,
+	OPT_GRACE,
 	OPT_REQUEUE,
 };
 
 static const char usage[] =
     "usage: ev-pull [-hVv] [--barrier-timeout TIME] [--drain] [--grace TIME]\n"
     "               [--metrics FILE] -q EVENTS [-r FILE] [--] COMMAND [ARG ...]\n"
+    "   or: ev-pull -q EVENTS --declare\n"
     "   or: ev-pull -q EVENTS --dead\n"
     "   or: ev-pull -q EVENTS --requeue [NUMBER ...]\n";
 
 static const struct option options[] = {
 	{ "barrier-timeout", required_argument, NULL, OPT_BARRIER_TIMEOUT },
 	{ "dead", no_argument, NULL, OPT_DEAD },
+	{ "declare", no_argument, NULL, OPT_DECLARE },
 	{ "drain", no_argument, NULL, OPT_DRAIN },
 	{ "events", required_argument, NULL, 'q' },
 	{ "grace", required_argument, NULL, OPT_GRACE },
@@ -37,7 +41,7 @@ static const struct option options[] = {
 };
 
 struct options {
-	bool dead, requeue;
+	bool dead, declare, requeue;
 };
 
 /* Dead letters */
@@ -100,17 +104,26 @@ requeue(struct stage *s, struct events *events, char **numbers)
 		requeue_one(s, events, *numbers);
 }
 
+static void
+declare(struct stage *s, struct events *events)
+{
+	struct error e;
+
+	if (events_declare(events, &e) < 0)
+		stage_die(s, EX_SETUP, "%s", e.text);
+}
+
 /* Pulling */
 
 /* The stages of the command find a place for their rejects. */
 static void
-set_rejects(struct stage *s, const char *path)
+set_rejects(struct stage *s, const char *name)
 {
 	const char *given = s->reject_path ? s->reject_path :
 	    getenv("EV_REJECTS");
 	struct buf own = { 0 };
 
-	buf_printf(&own, "%s.rejects", path);
+	buf_printf(&own, "%s.rejects", name);
 	if (setenv("EV_REJECTS", given && *given ? given : buf_str(&own), 1) < 0)
 		stage_die(s, EX_SYSTEM, "cannot set EV_REJECTS");
 	buf_clear(&own);
@@ -126,7 +139,7 @@ pull(struct pull *p)
 	if (r <= 0)
 		stage_die(s, EX_SYSTEM, "%s", r < 0 ? e.text :
 		    "another ev-pull pulls from this queue");
-	set_rejects(s, p->path);
+	set_rejects(s, events_name(p->events));
 	pull_run(p);
 }
 
@@ -160,6 +173,9 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 		case OPT_DEAD:
 			o->dead = true;
 			break;
+		case OPT_DECLARE:
+			o->declare = true;
+			break;
 		case OPT_DRAIN:
 			p->drain = true;
 			break;
@@ -181,7 +197,9 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 		}
 	}
 	p->argv = argv + optind;
-	if (o->dead ? o->requeue || *p->argv : !o->requeue && !*p->argv)
+	if (o->dead + o->declare + o->requeue > 1 ||
+	    (o->dead || o->declare ? *p->argv != NULL :
+	    !o->requeue && !*p->argv))
 		stage_usage(s, usage);
 	if (!p->path)
 		stage_die(s, EX_SETUP, "no event queue: give one with -q");
@@ -194,15 +212,13 @@ main(int argc, char **argv)
 	struct pull p = { .stage = &s, .barrier_ms = 5 * 60 * 1000,
 		.grace_ms = 30 * 1000 };
 	struct options o = { .dead = false };
-	struct error e;
-	int r;
 
 	stage_init(&s, "ev-pull", STAGE_CALL_MAX_LINE);
 	read_options(&p, &o, argc, argv);
-	r = events_open(&p.events, p.path, &e);
-	if (r < 0)
-		stage_die(&s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
-	if (o.dead)
+	p.events = event_queue_open(&s, p.path, 0, p.drain);
+	if (o.declare)
+		declare(&s, p.events);
+	else if (o.dead)
 		list_dead(&s, p.events);
 	else if (o.requeue)
 		requeue(&s, p.events, p.argv);

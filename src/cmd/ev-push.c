@@ -5,8 +5,11 @@
 
 #include "base/clock.h"
 #include "cmd/option.h"
+#include "cmd/event_queue.h"
 #include "cmd/source.h"
 #include "store/batch.h"
+
+enum { PATIENCE_MS = 30 * 1000 }; /* with a broker that is gone */
 
 static const char usage[] =
     "usage: ev-push [-hVv] [--max-line BYTES] [--metrics FILE] -q EVENTS "
@@ -163,17 +166,13 @@ main(int argc, char **argv)
 {
 	static struct push p; /* both for say_how_many */
 	static struct stage s;
-	struct error e;
-	int r;
 
 	stage_init(&s, "ev-push", STAGE_EVENT_MAX_LINE);
 	read_options(&s, &p, argc, argv);
 	s.metrics.put = put_metrics;
 	s.metrics.ctx = &p;
 	stage_open(&s);
-	r = events_open(&p.events, p.path, &e);
-	if (r < 0)
-		stage_die(&s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
+	p.events = event_queue_open(&s, p.path, PATIENCE_MS, false);
 	batch_init(&p.batch);
 	pushing = &p;
 	stage = &s;

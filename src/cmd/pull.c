@@ -269,6 +269,7 @@ bury(struct pull *p, struct window_event *ev, struct error *e)
 
 	put_said(&said, ev->said);
 	d.said = buf_bytes(&said);
+	d.text = (struct span){ p->window.text.p + ev->at, ev->len - 1 };
 	r = events_bury(p->events, &d, e);
 	buf_clear(&said);
 	if (r < 0)
@@ -276,7 +277,7 @@ bury(struct pull *p, struct window_event *ev, struct error *e)
 	p->n_buried++;
 	diag_print(&p->stage->diag, DIAG_WARNING, "event %lld is a dead letter "
 	    "(%s), which ev-pull -q %s --dead shows", (long long)ev->tag,
-	    ev->status, p->path);
+	    ev->status, events_shown(p->events));
 	if (p->drain)
 		stage_worsen(p->stage, EX_REJECTED);
 	window_drop(&p->window, ev);
@@ -358,7 +359,9 @@ take_event(void *ctx, const struct events_given *g)
 	struct pull *p = ctx;
 
 	window_add(&p->window, g->tag, g->deaths, g->text);
-	if (barrier_is(g->text))
+	if (g->unfit)
+		window_condemn(&p->window, g->unfit);
+	else if (barrier_is(g->text))
 		window_condemn(&p->window, "not fed: a barrier, which no "
 		    "producer may send");
 }
@@ -376,7 +379,8 @@ fetch(struct pull *p)
 	}
 	if (n < 0 || settle_deaths(p, &e) < 0)
 		fail(p, EX_SYSTEM, e.text);
-	else if (p->drain && !p->hungry && window_is_empty(&p->window))
+	else if (p->drain && !p->hungry && window_is_empty(&p->window) &&
+	    events_is_drained(p->events))
 		stop(p);
 }
 
@@ -521,10 +525,10 @@ earlier(int64_t a, int64_t b)
 static int64_t
 deadline(const struct pull *p)
 {
-	int64_t at = -1;
+	int64_t at = p->stopping ? -1 : events_wake_ms(p->events);
 
 	if (!p->command.pid)
-		return p->start_ms;
+		return earlier(at, p->start_ms);
 	at = earlier(at, p->end_ms);
 	if (is_waiting_for_barrier(p))
 		at = earlier(at, p->active_ms + p->barrier_ms);
@@ -534,6 +538,15 @@ deadline(const struct pull *p)
 	if (may_nudge(p))
 		at = earlier(at, p->nudge_ms);
 	return at;
+}
+
+/* Has the queue something to do that no descriptor shows? */
+static bool
+is_awake(const struct pull *p)
+{
+	int64_t wake_ms = p->stopping ? -1 : events_wake_ms(p->events);
+
+	return wake_ms >= 0 && clock_mono_ms() >= wake_ms;
 }
 
 static void
@@ -547,7 +560,8 @@ wait_for_more(struct pull *p)
 		{ c->out, POLLIN, 0 },
 		{ c->err, POLLIN, 0 },
 	};
-	int64_t until_ms = earlier(deadline(p), metrics_tend(p->stage));
+	int64_t tend_ms = metrics_tend(p->stage); /* it asks the queue */
+	int64_t until_ms = earlier(deadline(p), tend_ms);
 	struct error e;
 	unsigned n;
 
@@ -557,7 +571,7 @@ wait_for_more(struct pull *p)
 		return;
 	}
 	metrics_touch(p->stage);
-	if (fds[1].revents) {
+	if (fds[1].revents || is_awake(p)) {
 		p->hungry = true;
 		if (events_heard(p->events, &e) < 0) {
 			fail(p, EX_SYSTEM, e.text);

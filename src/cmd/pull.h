@@ -16,7 +16,7 @@ enum { PULL_SESSION_BYTES = 16 };
 struct pull {
 	struct stage *stage;
 	struct events *events;
-	const char *path;    /* for messages */
+	const char *path;    /* -q */
 	char **argv;         /* of the command */
 	int64_t barrier_ms;  /* --barrier-timeout */
 	int64_t grace_ms;    /* --grace */

@@ -113,7 +113,7 @@ batch_push(struct batch *b, struct events *events, int64_t now_ms,
 			.text = { b->bytes.p + at->text, at->text_len },
 			.same = { b->bytes.p + at->same,
 				at->text + at->text_len - at->same },
-			.id = at->own ? batch_id(b, i) : (struct span){ 0 },
+			.id = batch_id(b, i), .own = at->own,
 		};
 	}
 	return events_push(events, b->items, b->n, now_ms, n_repeats, e);

@@ -1,120 +1,35 @@
 /*
- * The event queue in an SQLite file.
+ * The event queue, whatever it is.
  */
-#include "store/events.h"
+#include "store/events_kind.h"
+
+#include <stdlib.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
-#include "json/siphash.h"
-#include "store/db.h"
-
-enum {
-	/* Free pages that are worth a shorter file, and how many then go. */
-	SPARE_PAGES = 4096,
-	VACUUM_PAGES = 1024,
-};
-
-_Static_assert(EVENTS_APPLICATION_ID == 1163284549, "as in the schema");
-_Static_assert(EVENTS_VERSION == 1, "as in the schema");
-
-static const char schema[] =
-    "PRAGMA application_id = 1163284549;"
-    "PRAGMA user_version = 1;"
-    "CREATE TABLE meta("
-    "next INTEGER NOT NULL,"   /* seq to be given */
-    "era INTEGER NOT NULL,"    /* which of seen_0 and seen_1 is added to */
-    "since INTEGER NOT NULL);" /* when it became that */
-    "INSERT INTO meta VALUES(1, 0, 0);"
-    "CREATE TABLE event("
-    "seq INTEGER PRIMARY KEY," /* in order of commit */
-    "pushed INTEGER NOT NULL,"
-    "deaths INTEGER NOT NULL,"
-    "text BLOB NOT NULL);"
-    "CREATE TABLE seen_0(key BLOB PRIMARY KEY) WITHOUT ROWID;"
-    "CREATE TABLE seen_1(key BLOB PRIMARY KEY) WITHOUT ROWID;"
-    "CREATE TABLE dead("
-    "seq INTEGER PRIMARY KEY,"
-    "pushed INTEGER NOT NULL,"
-    "deaths INTEGER NOT NULL,"
-    "time INTEGER NOT NULL,"
-    "status TEXT NOT NULL,"    /* how the command ended */
-    "said TEXT NOT NULL,"      /* its last lines on stderr */
-    "text BLOB NOT NULL);";
-
-enum statement {
-	GET_META, SET_META, PUT, SEE_0, SEE_1, SEEN_0, SEEN_1, FORGET_0, FORGET_1,
-	NEXT, ACK, BLAME, BURY, REMOVE, SPARE, VACUUM, EACH_DEAD, REQUEUE, UNBURY,
-	LAST, COUNT_DEAD,
-	N_STATEMENTS
-};
-
-static const char *const sql[N_STATEMENTS] = {
-	[GET_META] = "SELECT next, era, since FROM meta",
-	[SET_META] = "UPDATE meta SET next = ?1, era = ?2, since = ?3",
-	[PUT] = "INSERT INTO event VALUES(?1, ?2, 0, ?3)",
-	[SEE_0] = "INSERT OR IGNORE INTO seen_0 VALUES(?1)",
-	[SEE_1] = "INSERT OR IGNORE INTO seen_1 VALUES(?1)",
-	[SEEN_0] = "SELECT 1 FROM seen_0 WHERE key = ?1",
-	[SEEN_1] = "SELECT 1 FROM seen_1 WHERE key = ?1",
-	[FORGET_0] = "DELETE FROM seen_0",
-	[FORGET_1] = "DELETE FROM seen_1",
-	[NEXT] = "SELECT seq, deaths, text FROM event WHERE seq > ?1 "
-	    "ORDER BY seq LIMIT ?2",
-	[ACK] = "DELETE FROM event WHERE seq BETWEEN ?1 AND ?2",
-	[BLAME] = "UPDATE event SET deaths = ?2 WHERE seq = ?1",
-	[BURY] = "INSERT INTO dead SELECT seq, pushed, ?2, ?3, "
-	    "coalesce(?4, ''), coalesce(?5, ''), text FROM event "
-	    "WHERE seq = ?1",
-	[REMOVE] = "DELETE FROM event WHERE seq = ?1",
-	[SPARE] = "PRAGMA freelist_count",
-	[VACUUM] = "PRAGMA incremental_vacuum(1024)",
-	[EACH_DEAD] = "SELECT seq, deaths, time, status, said, text FROM dead "
-	    "ORDER BY time, seq",
-	[REQUEUE] = "INSERT INTO event SELECT ?2 + row_number() OVER "
-	    "(ORDER BY time, seq) - 1, pushed, 0, text FROM dead "
-	    "WHERE ?1 = 0 OR seq = ?1",
-	[LAST] = "SELECT max(seq) FROM event",
-	[COUNT_DEAD] = "SELECT count(*) FROM dead",
-	[UNBURY] = "DELETE FROM dead WHERE ?1 = 0 OR seq = ?1",
-};
-
-_Static_assert(VACUUM_PAGES == 1024, "as in the statement");
-
-static const struct db_kind kind = {
-	.name = "event queue",
-	.application_id = EVENTS_APPLICATION_ID,
-	.version = EVENTS_VERSION,
-	.schema = schema,
-	.sql = sql,
-	.n = N_STATEMENTS,
-};
-
-struct meta {
-	int64_t next, era, since;
-};
-
-struct events {
-	struct db db;
-	int64_t given; /* the last seq given */
-	struct buf key;
-};
+#include "store/amqp_url.h"
 
 int
-events_open(struct events **events, const char *path, struct error *e)
+events_open(struct events **ev, const char *path,
+    const struct events_wishes *w, struct error *e)
 {
-	struct events *ev;
 	int r;
 
-	*events = NULL;
-	/* Its text is not shown: there may be a password in it. */
-	if (strncmp(path, "amqp://", 7) == 0 || strncmp(path, "amqps://", 8) == 0)
-		return error_set(e, "this build knows no RabbitMQ");
-	ev = alloc_zero(1, sizeof(*ev));
-	r = db_open(&ev->db, &kind, path, e);
-	if (r == 0)
-		*events = ev;
-	else
-		events_close(ev);
+	*ev = NULL;
+	if (amqp_url_is(path)) {
+#ifdef EV_RABBITMQ
+		return events_open_amqp(ev, path, w, e);
+#else
+		/* Its text is not shown: there may be a password in it. */
+		return error_set(e, "this build knows no RabbitMQ: it was made "
+		    "without librabbitmq");
+#endif
+	}
+	(void)w;
+	r = events_open_file(ev, path, e);
+	if (*ev) {
+		(*ev)->shown = alloc_copy(path, strlen(path));
+		(*ev)->name = alloc_copy(path, strlen(path));
+	}
 	return r;
 }
 
@@ -123,185 +38,52 @@ events_close(struct events *ev)
 {
 	if (!ev)
 		return;
-	db_close(&ev->db);
-	buf_clear(&ev->key);
-	free(ev);
+	free(ev->shown);
+	free(ev->name);
+	ev->kind->close(ev);
 }
 
-/* A statement without parameters. */
-static int
-run(struct events *ev, enum statement which, struct error *e)
+const char *
+events_shown(const struct events *ev)
 {
-	return db_run(&ev->db, db_stmt(&ev->db, which, e), e);
+	return ev->shown;
 }
 
-/* One with numbers ?1 and ?2. How many rows it changed. */
-static int
-run_with(struct events *ev, enum statement which, int64_t a, int64_t b,
-    struct error *e)
+const char *
+events_name(const struct events *ev)
 {
-	sqlite3_stmt *stmt = db_stmt(&ev->db, which, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&ev->db, stmt, 1, a);
-	if (sqlite3_bind_parameter_count(stmt) > 1)
-		db_bind_int(&ev->db, stmt, 2, b);
-	return db_run(&ev->db, stmt, e);
-}
-
-/* What a transaction came to: committed, or rolled back and -1. */
-static int
-finish(struct events *ev, int r, struct error *e)
-{
-	if (r >= 0 && db_commit(&ev->db, e) == 0)
-		return r;
-	db_rollback(&ev->db);
-	return -1;
-}
-
-/* Pushing */
-
-static int
-get_meta(struct events *ev, struct meta *m, struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&ev->db, GET_META, e);
-	int rc = stmt ? db_step(&ev->db, stmt, e) : -1;
-
-	if (rc < 0)
-		return -1;
-	if (rc == SQLITE_ROW)
-		*m = (struct meta){ sqlite3_column_int64(stmt, 0),
-			sqlite3_column_int64(stmt, 1),
-			sqlite3_column_int64(stmt, 2) };
-	db_reset(stmt);
-	return rc == SQLITE_ROW ? 0 : error_set(e, "%s: damaged: no meta row",
-	    ev->db.path);
-}
-
-static int
-set_meta(struct events *ev, const struct meta *m, struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&ev->db, SET_META, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&ev->db, stmt, 1, m->next);
-	db_bind_int(&ev->db, stmt, 2, m->era);
-	db_bind_int(&ev->db, stmt, 3, m->since);
-	return db_run(&ev->db, stmt, e) < 0 ? -1 : 0;
-}
-
-/* Is the older half of what was seen out of date? Then it is the new one. */
-static int
-turn_era(struct events *ev, struct meta *m, int64_t now_ms, struct error *e)
-{
-	if (m->since <= 0 || m->since > now_ms)
-		m->since = now_ms; /* new, or the clock was set back */
-	if (now_ms - m->since < EVENTS_REPEATS_MS)
-		return 0;
-	m->era = !m->era;
-	m->since = now_ms;
-	return run(ev, m->era ? FORGET_1 : FORGET_0, e) < 0 ? -1 : 0;
-}
-
-/*
- * Remember it; 1: it was seen before. The id comes first: ids that begin with
- * their time fill the index from the right, which is many times as fast as
- * random ones. Who makes two lines of one hash loses his own event alone.
- */
-static int
-see(struct events *ev, const struct meta *m, const struct events_item *item,
-    struct error *e)
-{
-	static const uint64_t hash_key[2] = { 0 };
-	uint64_t h = siphash13(hash_key, item->same.p, item->same.len);
-	sqlite3_stmt *stmt = db_stmt(&ev->db, m->era ? SEE_1 : SEE_0, e);
-	int64_t found = 0;
-	int n;
-
-	ev->key.len = 0;
-	buf_span(&ev->key, item->id);
-	buf_add(&ev->key, &h, sizeof(h));
-	if (!stmt)
-		return -1;
-	db_bind_blob(&ev->db, stmt, 1, buf_bytes(&ev->key));
-	n = db_run(&ev->db, stmt, e);
-	if (n <= 0)
-		return n < 0 ? -1 : 1;
-	stmt = db_stmt(&ev->db, m->era ? SEEN_0 : SEEN_1, e);
-	if (!stmt)
-		return -1;
-	db_bind_blob(&ev->db, stmt, 1, buf_bytes(&ev->key));
-	return db_number(&ev->db, stmt, 0, &found, e) < 0 ? -1 : found != 0;
-}
-
-static int
-put(struct events *ev, int64_t seq, int64_t now_ms, struct span text,
-    struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&ev->db, PUT, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&ev->db, stmt, 1, seq);
-	db_bind_int(&ev->db, stmt, 2, now_ms);
-	db_bind_blob(&ev->db, stmt, 3, text);
-	return db_run(&ev->db, stmt, e) < 0 ? -1 : 0;
-}
-
-static int
-push_all(struct events *ev, const struct events_item *items, size_t n,
-    int64_t now_ms, size_t *n_repeats, struct error *e)
-{
-	struct meta m;
-	size_t i;
-
-	if (get_meta(ev, &m, e) < 0 || turn_era(ev, &m, now_ms, e) < 0)
-		return -1;
-	for (i = 0; i < n; i++) {
-		int seen = items[i].id.len ? see(ev, &m, &items[i], e) : 0;
-
-		if (seen < 0)
-			return -1;
-		if (seen)
-			++*n_repeats;
-		else if (put(ev, m.next++, now_ms, items[i].text, e) < 0)
-			return -1;
-	}
-	return set_meta(ev, &m, e);
+	return ev->name;
 }
 
 int
 events_push(struct events *ev, const struct events_item *items, size_t n,
     int64_t now_ms, size_t *n_repeats, struct error *e)
 {
-	*n_repeats = 0;
-	if (db_begin(&ev->db, true, e) < 0)
-		return -1;
-	return finish(ev, push_all(ev, items, n, now_ms, n_repeats, e), e);
+	return ev->kind->push(ev, items, n, now_ms, n_repeats, e);
 }
-
-/* Pulling */
 
 int
 events_lock(struct events *ev, struct error *e)
 {
-	return db_lock(&ev->db, e);
+	return ev->kind->lock(ev, e);
 }
 
 int
 events_fd(const struct events *ev)
 {
-	return ev->db.inotify;
+	return ev->kind->fd(ev);
+}
+
+int64_t
+events_wake_ms(const struct events *ev)
+{
+	return ev->kind->wake_ms ? ev->kind->wake_ms(ev) : -1;
 }
 
 int
 events_heard(struct events *ev, struct error *e)
 {
-	(void)db_heard(&ev->db);
-	return db_is_in_place(&ev->db) ? 0 : error_set(e,
-	    "%s: moved away or removed while it was pulled from", ev->db.path);
+	return ev->kind->heard(ev, e);
 }
 
 int
@@ -309,103 +91,37 @@ events_next(struct events *ev, size_t max, size_t max_bytes,
     void (*give)(void *, const struct events_given *), void *ctx,
     struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&ev->db, NEXT, e);
-	struct events_given g;
-	size_t bytes = 0;
-	int rc = SQLITE_DONE, n = 0;
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&ev->db, stmt, 1, ev->given);
-	db_bind_int(&ev->db, stmt, 2, (int64_t)max);
-	while (bytes < max_bytes &&
-	    (rc = db_step(&ev->db, stmt, e)) == SQLITE_ROW) {
-		g.tag = sqlite3_column_int64(stmt, 0);
-		g.deaths = (unsigned)sqlite3_column_int(stmt, 1);
-		g.text = db_column(stmt, 2);
-		ev->given = g.tag;
-		bytes += g.text.len;
-		n++;
-		give(ctx, &g);
-	}
-	if (rc < 0)
-		return -1;
-	db_reset(stmt);
-	return n;
+	return ev->kind->next(ev, max, max_bytes, give, ctx, e);
 }
 
-/* A file that was large gets shorter. */
-static int
-give_back_pages(struct events *ev, struct error *e)
+bool
+events_is_drained(struct events *ev)
 {
-	sqlite3_stmt *stmt = db_stmt(&ev->db, SPARE, e);
-	int64_t n;
-
-	if (!stmt || db_number(&ev->db, stmt, 0, &n, e) < 0)
-		return -1;
-	return n > SPARE_PAGES ? run(ev, VACUUM, e) : 0;
+	return !ev->kind->is_drained || ev->kind->is_drained(ev);
 }
 
 int
 events_ack(struct events *ev, int64_t from, int64_t to, struct error *e)
 {
-	int r;
-
-	if (db_begin(&ev->db, false, e) < 0)
-		return -1;
-	r = run_with(ev, ACK, from, to, e);
-	if (r >= 0)
-		r = give_back_pages(ev, e);
-	return finish(ev, r, e) < 0 ? -1 : 0;
+	return ev->kind->ack(ev, from, to, e);
 }
 
 int
 events_blame(struct events *ev, int64_t tag, unsigned deaths, struct error *e)
 {
-	if (db_begin(&ev->db, false, e) < 0)
-		return -1;
-	return finish(ev, run_with(ev, BLAME, tag, deaths, e), e) < 0 ? -1 : 0;
+	return ev->kind->blame ? ev->kind->blame(ev, tag, deaths, e) : 0;
 }
 
-/*
- * seq is given without gaps, and what was not given stays where it is: so the
- * events behind the last one given are as many as their numbers.
- */
 int
 events_count(struct events *ev, struct events_counts *c, struct error *e)
 {
-	int64_t last;
-
-	if (db_number(&ev->db, db_stmt(&ev->db, LAST, e), 0, &last, e) < 0 ||
-	    db_number(&ev->db, db_stmt(&ev->db, COUNT_DEAD, e), 0, &c->dead,
-	    e) < 0)
-		return -1;
-	c->waiting = last > ev->given ? last - ev->given : 0;
-	return 0;
+	return ev->kind->count(ev, c, e);
 }
-
-/* Dead letters */
 
 int
 events_bury(struct events *ev, const struct events_dead *d, struct error *e)
 {
-	sqlite3_stmt *stmt;
-	int r;
-
-	if (db_begin(&ev->db, true, e) < 0)
-		return -1;
-	stmt = db_stmt(&ev->db, BURY, e);
-	if (!stmt)
-		return finish(ev, -1, e);
-	db_bind_int(&ev->db, stmt, 1, d->tag);
-	db_bind_int(&ev->db, stmt, 2, d->deaths);
-	db_bind_int(&ev->db, stmt, 3, d->time_ms);
-	db_bind_text(&ev->db, stmt, 4, d->status);
-	db_bind_text(&ev->db, stmt, 5, d->said);
-	r = db_run(&ev->db, stmt, e);
-	if (r >= 0)
-		r = run_with(ev, REMOVE, d->tag, 0, e);
-	return finish(ev, r, e) < 0 ? -1 : 0;
+	return ev->kind->bury(ev, d, e);
 }
 
 int
@@ -413,43 +129,17 @@ events_each_dead(struct events *ev,
     void (*give)(void *, const struct events_dead *), void *ctx,
     struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&ev->db, EACH_DEAD, e);
-	struct events_dead d;
-	int rc;
-
-	if (!stmt)
-		return -1;
-	while ((rc = db_step(&ev->db, stmt, e)) == SQLITE_ROW) {
-		d.tag = sqlite3_column_int64(stmt, 0);
-		d.deaths = (unsigned)sqlite3_column_int(stmt, 1);
-		d.time_ms = sqlite3_column_int64(stmt, 2);
-		d.status = db_column(stmt, 3);
-		d.said = db_column(stmt, 4);
-		d.text = db_column(stmt, 5);
-		give(ctx, &d);
-	}
-	if (rc < 0)
-		return -1;
-	db_reset(stmt);
-	return 0;
+	return ev->kind->each_dead(ev, give, ctx, e);
 }
 
 int
 events_requeue(struct events *ev, int64_t tag, struct error *e)
 {
-	struct meta m;
-	int n;
+	return ev->kind->requeue(ev, tag, e);
+}
 
-	if (db_begin(&ev->db, true, e) < 0)
-		return -1;
-	n = get_meta(ev, &m, e);
-	if (n >= 0)
-		n = run_with(ev, REQUEUE, tag, m.next, e);
-	if (n >= 0) {
-		m.next += n;
-		if (set_meta(ev, &m, e) < 0 ||
-		    run_with(ev, UNBURY, tag, 0, e) < 0)
-			n = -1;
-	}
-	return finish(ev, n, e);
+int
+events_declare(struct events *ev, struct error *e)
+{
+	return ev->kind->declare ? ev->kind->declare(ev, e) : 0;
 }

@@ -1,9 +1,9 @@
 /*
- * The event queue: a handful of functions, behind which is one SQLite file; its
- * states and what a crash leaves are in src/README. Any number of processes
- * push; one at a time pulls. A broker will be the other implementation: so a
- * puller gets each event once, says in the order of getting what is done, and
- * keeps meanwhile what it needs to feed again.
+ * The event queue: an SQLite file, or a quorum queue of RabbitMQ. What each does
+ * and what a crash leaves is in src/README. Any number of processes push. A puller
+ * gets each event once, says what is done, and keeps meanwhile what it needs to
+ * feed again. A file has one puller; a broker several, and gives an event again, to
+ * anybody, when it loses the connection to the one that had it.
  *
  * Functions return 0, or -1 with the error; events_open tells more. Times are
  * wall time, ms since 1970.
@@ -26,25 +26,51 @@ enum {
 
 struct events;
 
+struct events_wishes {
+	/* What a person should know and is no error: NULL to be silent. */
+	void (*tell)(void *ctx, const char *text);
+	void *ctx;
+	/* How long a push tries to reach a broker. */
+	int64_t patience_ms;
+	bool drain; /* events_is_drained will be asked */
+};
+
 /*
- * Open, or create with mode 0600. 0, or with the error -1: the set-up is wrong
- * (no such folder, another program's file, a newer version's), -2: the system
- * failed (full, locked, damaged, no right to write).
+ * Open a file, or create it with mode 0600, or connect to the broker of an
+ * amqp:// or amqps:// URL (store/amqp_url.h). 0, or with the error -1: the set-up
+ * is wrong (no such folder, another program's file, a newer version's, a bad URL),
+ * -2: the system failed (full, locked, damaged, no right to write, no broker). No
+ * error shows a password.
  */
-int events_open(struct events **, const char *path, struct error *);
+int events_open(struct events **, const char *path,
+    const struct events_wishes *, struct error *);
 void events_close(struct events *); /* NULL is fine */
+
+/* The path or URL, without user, password and query. */
+const char *events_shown(const struct events *);
+
+/* What files that belong to it begin with: the path, or the queue's name. */
+const char *events_name(const struct events *);
+
+/*
+ * Make what the URL means on the broker, or see that it is so; the error says
+ * what differs. A file is there once it is open.
+ */
+int events_declare(struct events *, struct error *);
 
 /* Pushing */
 
 struct events_item {
 	struct span text;
-	struct span id;   /* given by the producer; empty: none, it can't repeat */
-	struct span same; /* what of the text a repeat has in common with it */
+	struct span id;
+	bool own;         /* the id is the producer's: it may be a repeat, */
+	struct span same; /* with this of the text in common */
 };
 
 /*
- * All of them are on disk, or with -1 none is. *n_repeats: how many were there
- * already, with this id and the same bytes.
+ * All of them are on disk; with -1 none is, or, of a broker, nobody knows which.
+ * *n_repeats: how many were there already, with this id and the same bytes; a
+ * broker does not look.
  */
 int events_push(struct events *, const struct events_item *, size_t n,
     int64_t now_ms, size_t *n_repeats, struct error *);
@@ -61,11 +87,15 @@ int events_lock(struct events *, struct error *);
 int events_fd(const struct events *);
 int events_heard(struct events *, struct error *);
 
+/* When to call events_heard without being woken (monotonic ms); -1: never. */
+int64_t events_wake_ms(const struct events *);
+
 /* Known to its puller by its tag; tags grow. */
 struct events_given {
 	int64_t tag;
 	unsigned deaths; /* that count against it, from earlier pullers */
 	struct span text;
+	const char *unfit; /* why it can't be fed; NULL: it can */
 };
 
 /*
@@ -76,10 +106,13 @@ int events_next(struct events *, size_t max, size_t max_bytes,
     void (*give)(void *ctx, const struct events_given *), void *ctx,
     struct error *);
 
+/* After events_next gave none: is there nothing left, as far as can be known? */
+bool events_is_drained(struct events *);
+
 /* Those given from tag to tag are done, but those that were before. */
 int events_ack(struct events *, int64_t from, int64_t to, struct error *);
 
-/* So many deaths count against it. */
+/* So many deaths count against it. A broker forgets them with the connection. */
 int events_blame(struct events *, int64_t tag, unsigned deaths,
     struct error *);
 
@@ -99,7 +132,7 @@ struct events_dead {
 	int64_t time_ms;
 	struct span status; /* how the command ended */
 	struct span said;   /* its last lines on stderr */
-	struct span text;   /* the event; not for events_bury */
+	struct span text;   /* the event */
 };
 
 /* It is given to nobody any more, but kept. */

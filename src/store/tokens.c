@@ -4,10 +4,7 @@
 #include "store/tokens.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -96,29 +93,11 @@ read_all(struct tokens *t, FILE *f, struct error *e)
 static int
 load(struct tokens *t, struct stat *st, struct error *e)
 {
-	/* A FIFO must not hold us up. */
-	int fd = open(t->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
-	FILE *f;
+	FILE *f = file_open_private(t->path, st, e);
+	int r;
 
-	*st = (struct stat){ 0 };
-	if (fd < 0 || fstat(fd, st) < 0 || !S_ISREG(st->st_mode)) {
-		error_set(e, "cannot read '%s': %s", t->path, fd < 0 ?
-		    strerror(errno) : "it is no file");
-		if (fd >= 0)
-			close(fd);
+	if (!f)
 		return -1;
-	}
-	if (!file_is_private(t->path, st)) {
-		close(fd);
-		return error_set(e, "%s: others may read or write it (mode "
-		    "%04o): chmod 600", t->path,
-		    (unsigned)(st->st_mode & 0777));
-	}
-	f = fdopen(fd, "r");
-	if (!f) {
-		close(fd);
-		return error_set(e, "%s", strerror(errno));
-	}
 	r = read_all(t, f, e);
 	(void)fclose(f);
 	return r;

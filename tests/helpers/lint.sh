@@ -55,6 +55,7 @@ while read -r folder header; do
 done <<-'END'
 	event (jq|jv)\.h
 	store sqlite3\.h
+	store amqp.*\.h
 	net (curl|openssl)/
 	net (idn2|sha2|microhttpd)\.h
 	json pcre2\.h

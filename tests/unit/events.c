@@ -28,20 +28,22 @@ must(int r, const struct error *e)
 	}
 }
 
+static const struct events_wishes no_wishes;
+
 static struct events *
 open_events(void)
 {
 	struct events *ev;
 	struct error e;
 
-	must(events_open(&ev, path, &e), &e);
+	must(events_open(&ev, path, &no_wishes, &e), &e);
 	return ev;
 }
 
 static size_t
 push(struct events *ev, const char *text, const char *id, int64_t now)
 {
-	struct events_item item = { span_of(text), span_of(id),
+	struct events_item item = { span_of(text), span_of(id), *id != '\0',
 		span_of(text) };
 	struct error e;
 	size_t n_repeats;

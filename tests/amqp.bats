@@ -1,0 +1,321 @@
+#!/usr/bin/env bats
+# The event queue on RabbitMQ: a real node, which is killed, short of memory, and
+# misconfigured. Skipped where rabbitmq-server is not installed.
+
+load helpers/common
+load helpers/rabbitmq
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+	has_rabbitmq || skip "no rabbitmq-server here"
+	NODE=$BATS_FILE_TMPDIR/rabbit
+	export NODE
+	mkdir "$NODE"
+	certificates
+	local tls=$((30000 + RANDOM % 2000))
+	export TLS_PORT=$tls
+	CONFIG=("listeners.ssl.1 = 127.0.0.1:$tls"
+		"ssl_options.cacertfile = $NODE/ca.pem"
+		"ssl_options.certfile = $NODE/localhost.pem"
+		"ssl_options.keyfile = $NODE/localhost.key"
+		"ssl_options.verify = verify_peer"
+		"ssl_options.fail_if_no_peer_cert = false")
+	rabbit_start "$NODE" 1 "${CONFIG[@]}"
+	rabbit_wait "$NODE" 1
+	export RABBIT_PORT
+}
+
+teardown_file() {
+	[ -z "${NODE:-}" ] || rabbit_stop "$NODE"
+}
+
+# A CA, the node's certificate, a client's, and a CA that nobody knows.
+certificates() {
+	local name
+	for name in ca other; do
+		openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "/CN=$name" \
+			-keyout "$NODE/$name.key" -out "$NODE/$name.pem" 2>/dev/null
+	done
+	for name in localhost client; do
+		openssl req -newkey rsa:2048 -nodes -subj "/CN=$name" \
+			-keyout "$NODE/$name.key" -out "$NODE/$name.csr" 2>/dev/null
+		openssl x509 -req -in "$NODE/$name.csr" -CA "$NODE/ca.pem" \
+			-CAkey "$NODE/ca.key" -CAcreateserial -days 2 \
+			-extfile <(echo "subjectAltName=DNS:$name") \
+			-out "$NODE/$name.pem" 2>/dev/null
+	done
+}
+
+setup() {
+	has_rabbitmq || skip "no rabbitmq-server here"
+	cd "$BATS_TEST_TMPDIR" || return 1
+	NAME=t$BATS_TEST_NUMBER
+	URL="amqp://127.0.0.1:$RABBIT_PORT?queue=$NAME"
+}
+
+# ready NAME: messages of a queue that nobody has.
+messages() { # NAME
+	rabbit_ctl "$NODE" 1 list_queues name messages |
+		awk -v name="$1" '$1 == name { print $2 }'
+}
+
+has_messages() { # NAME N
+	[ "$(messages "$1")" = "$2" ]
+}
+
+pings() { # FROM TO
+	seq "$1" "$2" | jq -c '{id: "e\(.)", name: "ping", payload: {n: .}}'
+}
+
+@test "declaring: what is there already, what differs" {
+	run_prog ev-push -q "$URL" <<<'{"name":"ping"}'
+	want_code 3
+	grep -q 'NOT_FOUND.*ev-pull --declare' "$ERR"
+	run_prog ev-pull -q "$URL" -- cat
+	want_code 3
+	grep -q 'NOT_FOUND' "$ERR"
+	for _ in 1 2; do
+		run_prog ev-pull -q "$URL" --declare
+		want_code 0
+		[ ! -s "$OUT" ] && [ ! -s "$ERR" ]
+	done
+	run_prog ev-pull -q "$URL&single=true" --declare
+	want_code 2
+	grep -q "PRECONDITION_FAILED.*x-single-active-consumer" "$ERR"
+	rabbit_ctl "$NODE" 1 list_queues name type durable arguments >made
+	grep -q "^$NAME	quorum	true	.*at-least-once.*reject-publish" made
+	grep -q "^$NAME.dead	quorum	true" made
+	# A file needs none of it.
+	run_prog ev-pull -q file --declare
+	want_code 0
+}
+
+@test "events go through in their bytes and order, and are gone when done" {
+	ev-pull -q "$URL" --declare
+	pings 1 3000 >in
+	printf '{"name":"x","id":"u","payload":{"n":1.10,"s":"\\u0041"}}\n{"name":"no id"}' >>in
+	run_prog ev-push -v -q "$URL" in
+	want_code 0
+	grep -q '3002 events are on disk' "$ERR"
+	wait_until has_messages "$NAME" 3002
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 0
+	[ ! -s "$ERR" ]
+	same <(head -n 3001 in) <(head -n 3001 "$OUT")
+	tail -n 1 "$OUT" | grep -Ex '\{"id":"[0-9a-f-]{36}","name":"no id"\}'
+	wait_until has_messages "$NAME" 0
+}
+
+@test "ev-listen answers 202 when the broker has confirmed, 503 when it does not" {
+	run_prog ev-pull -q "$URL" --declare
+	ev-listen -q "$URL" --listen 127.0.0.1:0 --port-file port 2>said 3>&- 4>&- &
+	EV_STARTED+=($!)
+	wait_until test -s port
+	post() {
+		curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' \
+			-d '{"name":"ping","id":"x"}' "http://127.0.0.1:$(<port)/events" 3>&- 4>&-
+	}
+	[ "$(post)" = 202 ]
+	wait_until has_messages "$NAME" 1
+	rabbit_ctl "$NODE" 1 delete_queue "$NAME"
+	[ "$(post)" = 503 ]
+	grep -q 'no queue takes it' said
+	ev-pull -q "$URL" --declare
+	[ "$(post)" = 202 ]
+}
+
+@test "foreign messages: line ends, ids in message-id, no JSON, barriers" {
+	command -v amqp-publish || skip "no amqp-tools here"
+	ev-pull -q "$URL" --declare
+	publish() {
+		amqp-publish -u "amqp://127.0.0.1:$RABBIT_PORT" -e "$NAME" -r "$NAME" -p "$@"
+	}
+	printf '{\n "name":"a",\r\n "id":"1"}\n' | publish
+	publish -b 'no json'
+	publish -b '{"barrier":"0123456789abcdef0123456789abcdef.0"}'
+	publish -b ''
+	publish -b '{"name":"b"}'
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 1
+	# shellcheck disable=SC2016
+	sed 's/ *$//' "$OUT" >got
+	printf '{  "name":"a",   "id":"1"}\n{"name":"b"}\n' >want
+	same want got
+	run_prog ev-pull -q "$URL" --dead
+	want_code 0
+	[ "$(jq -r '[.input, .status] | join("|")' "$OUT" | sort | head -n 3 | tr '\n' ';')" = \
+		'no json|not fed: it is no JSON;{"barrier":"0123456789abcdef0123456789abcdef.0"}|not fed: a barrier, which no producer may send;|not fed: it is no JSON;' ]
+}
+
+@test "what the command dies of is a dead letter, shown, and put back" {
+	ev-pull -q "$URL" --declare
+	pings 1 50 | ev-push -q "$URL"
+	cat >dies.sh <<-'END'
+	while IFS= read -r line; do
+		case $line in *'"e17"'*) echo "cannot stand it" >&2; exit 7 ;; esac
+		printf '%s\n' "$line"
+	done
+	END
+	run_prog ev-pull -q "$URL" --drain -- sh dies.sh
+	want_code 1
+	[ "$(grep -o '"id":"e[0-9]*"' "$OUT" | sort -u | wc -l)" -eq 49 ]
+	wait_until has_messages "$NAME" 0
+	for _ in 1 2; do
+		run_prog ev-pull -q "$URL" --dead
+		want_code 0
+		[ "$(jq -c '[.number, .deaths, .status, .stderr, (.input | fromjson.id)]' "$OUT")" = \
+			'[1,5,"exit status 7","cannot stand it\n","e17"]' ]
+	done
+	run_prog ev-pull -q "$URL" --requeue 2
+	want_code 1
+	run_prog ev-pull -q "$URL" --requeue 1
+	want_code 0
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 0
+	[ "$(jq -r .id "$OUT")" = e17 ]
+	[ -z "$(ev-pull -q "$URL" --dead)" ]
+}
+
+@test "kill -9 of ev-pull: what it had is fed again" {
+	ev-pull -q "$URL" --declare
+	pings 1 100 | ev-push -q "$URL"
+	cat >slow.sh <<-'END'
+	IFS= read -r line # the first barrier
+	printf '%s\n' "$line"
+	IFS= read -r line
+	echo "$line" >started
+	sleep 60
+	END
+	ev-pull -q "$URL" -- sh slow.sh >got 2>said 3>&- 4>&- &
+	PULL=$!
+	EV_STARTED+=("$PULL")
+	wait_until test -s started
+	child=$(pgrep -P "$PULL")
+	kill -9 "$PULL"
+	wait "$PULL" || true
+	kill -9 -- "-$child" || true
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 0
+	[ "$(jq -r .id "$OUT" | sort -u | wc -l)" -eq 100 ]
+	wait_until has_messages "$NAME" 0
+}
+
+@test "the broker is killed: pushing and pulling go on, nothing is lost" {
+	ev-pull -q "$URL" --declare
+	# The first host is never there.
+	HOSTS="amqp://127.0.0.1:1,127.0.0.1:$RABBIT_PORT?queue=$NAME"
+	mkfifo in
+	ev-push -v -q "$HOSTS" <in 2>pushed 3>&- 4>&- &
+	PUSH=$!
+	exec 7>in
+	pings 1 1000 >&7
+	pushed() { [ "$(messages "$NAME")" -ge 1000 ]; }
+	wait_until pushed
+	ev-pull -q "$HOSTS" -- cat >got 2>said 3>&- 4>&- 7>&- &
+	EV_STARTED+=($!)
+	half() { [ "$(wc -l <got)" -ge 1000 ]; }
+	wait_until half
+	rabbit_kill "$NODE" 1
+	rabbit_start "$NODE" 1 7>&-
+	rabbit_wait "$NODE" 1
+	pings 1001 2000 >&7
+	exec 7>&-
+	wait "$PUSH"
+	all() { [ "$(jq -r .id got | sort -u | wc -l)" -eq 2000 ]; }
+	wait_until all
+	grep -q 'connecting again' said
+	grep -q 'connected to 127.0.0.1' said
+	wait_until has_messages "$NAME" 0
+}
+
+@test "a broker short of memory: ev-push waits, and says so" {
+	ev-pull -q "$URL" --declare
+	rabbit_ctl "$NODE" 1 set_vm_memory_high_watermark absolute 1MiB
+	pings 1 10 >in
+	ev-push -q "$URL" in 2>said 3>&- 4>&- &
+	PUSH=$!
+	wait_until grep -q 'takes nothing at the moment' said
+	rabbit_ctl "$NODE" 1 set_vm_memory_high_watermark 0.4
+	wait "$PUSH"
+	grep -q 'takes events again' said
+	wait_until has_messages "$NAME" 10
+}
+
+@test "TLS: the CA, the host's name, a certificate of one's own; no password shows" {
+	local tls="amqps://localhost:$TLS_PORT"
+	ev-pull -q "$URL" --declare
+	echo '{"name":"a"}' >in
+	run_prog ev-push -q "$tls?queue=$NAME&cacertfile=$NODE/ca.pem" in
+	want_code 0
+	run_prog ev-push -q "$tls?queue=$NAME&cacertfile=$NODE/ca.pem&certfile=$NODE/client.pem&keyfile=$NODE/client.key" in
+	want_code 0
+	wait_until has_messages "$NAME" 2
+	run_prog ev-push -q "$tls?queue=$NAME&cacertfile=$NODE/other.pem" in
+	want_code 3
+	run_prog ev-push -q "$tls?queue=$NAME" in
+	want_code 3
+	# The certificate is for localhost.
+	run_prog ev-push -q "amqps://127.0.0.1:$TLS_PORT?queue=$NAME&cacertfile=$NODE/ca.pem" in
+	want_code 3
+	run_prog ev-push -q "amqp://me:s3cret@127.0.0.1:$RABBIT_PORT?queue=$NAME" in
+	want_code 3
+	if grep -q s3cret "$ERR"; then false; fi
+	wait_until has_messages "$NAME" 2
+}
+
+@test "user and password from a file that nobody else may read" {
+	rabbit_ctl "$NODE" 1 add_user me 's3cret:x'
+	rabbit_ctl "$NODE" 1 set_permissions me '.*' '.*' '.*'
+	ev-pull -q "$URL" --declare
+	echo 'me:s3cret:x' >credentials
+	export EV_AMQP_CREDENTIALS=$PWD/credentials
+	chmod 644 credentials
+	run_prog ev-push -q "$URL" <<<'{"name":"a"}'
+	want_code 2
+	grep -q 'chmod 600' "$ERR"
+	chmod 600 credentials
+	run_prog ev-push -q "$URL" <<<'{"name":"a"}'
+	want_code 0
+	rabbit_ctl "$NODE" 1 change_password me other
+	run_prog ev-push -q "$URL" <<<'{"name":"a"}'
+	want_code 3
+	if grep -q s3cret "$ERR"; then false; fi
+}
+
+@test "URLs: what is wrong, in words without what nobody may see" {
+	local url
+	for url in amqp:// amqp:///v amqp://h:0 amqp://h:70000 'amqp://h?queue=' \
+		'amqp://h?nope=1' 'amqp://u:s3cret@h?prefetch=0' 'amqp://[::1' \
+		'amqp://u:s3cret@h/%zz' 'amqps://h?certfile=x' \
+		'amqp://h?auth_mechanism=external' 'amqp://h?single=maybe'; do
+		run_prog ev-push -q "$url" <<<'{"name":"a"}'
+		want_code 2 || { echo "$url" >&2; false; }
+		[ -s "$ERR" ]
+		if grep -q s3cret "$ERR"; then false; fi
+	done
+	# Nobody there.
+	run_prog ev-push -q "amqp://me:s3cret@127.0.0.1:1,[::1]:1?queue=q" <<<'{"name":"a"}'
+	want_code 3
+	grep -q 'amqp://127.0.0.1:1,' "$ERR"
+	if grep -q s3cret "$ERR"; then false; fi
+}
+
+@test "a server that is no broker, or breaks off" {
+	ev-push -q "amqp://127.0.0.1:$RABBIT_PORT?queue=x" </dev/null
+	start_sink
+	run_prog ev-push -q "amqp://127.0.0.1:$SINK_PORT?queue=q" <<<'{"name":"a"}'
+	want_code 3
+}
+
+@test "idle, ev-pull is not woken" {
+	ev-pull -q "$URL" --declare
+	ev-pull -q "$URL" -- cat >got 2>said 3>&- 4>&- &
+	PULL=$!
+	EV_STARTED+=("$PULL")
+	echo '{"name":"a"}' | ev-push -q "$URL"
+	wait_until test -s got
+	switches() { awk '/ctxt/ { n += $2 } END { print n }' "/proc/$PULL/status"; }
+	quiet() { local n; n=$(switches); sleep 1.5; [ "$(switches)" -eq "$n" ]; }
+	wait_until quiet
+}
