@@ -1,6 +1,7 @@
 #!/bin/sh
 # Install what evpipe is built and tested with, and only what is missing: one
-# table of names for four package managers. Run by `make deps`.
+# table of names for four package managers. Run by `make deps`. With `peers` also
+# the large ones that some tests run against, and else skip; .ci/run wants them.
 set -eu
 
 # what it is for | how to see that it is there | apt-get | dnf | apk | brew
@@ -16,6 +17,7 @@ libcrypto|pkg libcrypto|libssl-dev|openssl-devel|openssl-dev|openssl@3
 libmd|pkg libmd|libmd-dev|libmd-devel|libmd-dev|libmd
 libidn2|pkg libidn2|libidn2-dev|libidn2-devel|libidn2-dev|libidn2
 libmicrohttpd|pkg libmicrohttpd|libmicrohttpd-dev|libmicrohttpd-devel|libmicrohttpd-dev|libmicrohttpd
+librabbitmq|pkg librabbitmq|librabbitmq-dev|librabbitmq-devel|rabbitmq-c-dev|rabbitmq-c
 bats|cmd bats|bats|bats|bats|bats-core
 jq|cmd jq|jq|jq|jq|jq
 curl|cmd curl|curl ca-certificates|curl|curl|curl
@@ -31,6 +33,12 @@ clang|cmd clang|clang libclang-rt-dev|clang compiler-rt|clang compiler-rt|llvm
 kcat|cmd kcat|kcat|kcat|-|kcat
 JSON Schema suite|dir /usr/share/perl5/auto/share/dist/Test-JSON-Schema-Acceptance|libtest-json-schema-acceptance-perl|-|-|-
 '
+
+[ "${1:-}" != peers ] || table="$table
+RabbitMQ|dir /usr/lib/rabbitmq/bin|rabbitmq-server|rabbitmq-server|rabbitmq-server|-
+amqp tools|cmd amqp-publish|amqp-tools|librabbitmq-tools|-|-
+Chromium|cmd chromium|chromium|chromium|chromium|-
+"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then
