@@ -121,7 +121,7 @@ line "  ev-deliver and a barrier (by bash)" rate.one "$(ratio rate.one rate.one-
 echo "delivered"
 for when in everysec always; do
 	line "  BullMQ, appendfsync $when" "rate.drain-$when" \
-		"  $(median "cpu.drain-$when") us CPU each, $(($(median "rate.rss-$when") / 1024)) MiB"
+		"  $(median "cpu.drain-$when" | cut -c 1-5) us CPU each, $(($(median "rate.rss-$when") / 1024)) MiB"
 	line "  ev-deliver -q --drain" rate.drain \
 		"$(ratio rate.drain "rate.drain-$when") x, CPU $(ratio cpu.drain "cpu.drain-$when"), memory $(ratio rss.drain "rate.rss-$when")"
 done
