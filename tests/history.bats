@@ -204,3 +204,139 @@ got() { # JQ-FILTER WANT: of stdout, a line each, joined with blanks
 	run_prog hook-admin -q q.db deliveries --since yesterday
 	want_code 2
 }
+
+# follow [FILTER…]: hook-admin deliveries --follow into the file followed; FOLLOW
+# is its process. It is there when it watches.
+follow() {
+	hook-admin -q q.db deliveries --follow "$@" >followed 2>follow.err \
+		</dev/null 3>&- 4>&- &
+	FOLLOW=$!
+	EV_STARTED+=("$FOLLOW")
+	wait_until watches "$FOLLOW" q.db-shm
+}
+
+# watches PID FILE: by inotify.
+watches() {
+	cat "/proc/$1/fdinfo/"* |
+		grep -q "^inotify .*ino:$(printf %x "$(stat -c %i "$2")") "
+}
+
+@test "follow: each settled call once, none missed, while a deliverer works" {
+	echo '{"url":"http://127.0.0.1:1/","headers":{},"body":{}}' |
+		ev-deliver -q q.db --enqueue
+	follow
+	seq -f 'e%g' 3000 >names
+	mapfile -t names <names
+	feed good "${names[@]}"
+	feed down f1 f2 f3
+	ev-deliver "$LOOPBACK" -q q.db -w w.db --schedule 1ms --drain calls \
+		>results 2>/dev/null 3>&- 4>&- || [ $? -eq 1 ]
+	settled() {
+		[ "$(grep -vc '"outcome":"waiting"' followed)" -ge 3004 ]
+	}
+	wait_until settled
+	kill "$FOLLOW"
+	CODE=0
+	wait "$FOLLOW" || CODE=$?
+	sound "$CODE" follow.err follow
+	[ "$CODE" -eq 0 ]
+	[ ! -s follow.err ]
+	admin deliveries
+	# Failures before the last one are shown, too; no row is there twice.
+	grep -v '"outcome":"waiting"' followed | sort >got
+	sort "$OUT" >want
+	same want got
+	sort followed | uniq -d >twice
+	same /dev/null twice
+	[ "$(jq -r 'select(.outcome == "waiting") | .seq' followed |
+		sort -u | wc -l)" -le 4 ]
+	# In the order in which they were recorded.
+	jq -r .id results | grep . >order
+	jq -r 'select(.outcome == "delivered") | .id' followed >got
+	jq -r 'select(.outcome == "delivered") | .id' results >want
+	same want got
+}
+
+@test "follow: filters apply; --limit ends it; so do a signal and a closed pipe" {
+	feed good e1
+	deliver
+	follow --webhook down --limit 1
+	feed good e2
+	feed down e3
+	deliver
+	wait "$FOLLOW"
+	[ "$(jq -r .event followed)" = e3 ]
+	follow --outcome dead
+	kill "$FOLLOW"
+	wait "$FOLLOW"
+	[ ! -s followed ]
+	follow --outcome dead --event e6
+	kill -INT "$FOLLOW" # ignored: it is in the background
+	feed down e5 e6
+	deliver
+	has_one() { [ "$(jq -r .event followed)" = e6 ]; }
+	wait_until has_one
+	kill "$FOLLOW"
+	wait "$FOLLOW"
+	# Nobody reads any more, and nothing happens.
+	mkfifo pipe
+	hook-admin -q q.db deliveries --follow >pipe 2>follow.err </dev/null \
+		3>&- 4>&- &
+	FOLLOW=$!
+	EV_STARTED+=("$FOLLOW")
+	exec 5<pipe
+	wait_until watches "$FOLLOW" q.db-shm
+	exec 5<&-
+	wait "$FOLLOW"
+	[ ! -s follow.err ]
+}
+
+@test "follow: a queue of before it had a feed; table rows on a terminal" {
+	feed good e1
+	deliver
+	sqlite3 q.db 'DROP TABLE feed'
+	script -qec "hook-admin -q q.db deliveries --follow --limit 2" shown \
+		</dev/null >/dev/null 3>&- 4>&- &
+	FOLLOW=$!
+	EV_STARTED+=("$FOLLOW")
+	is_watched() {
+		local pid
+		for pid in $(pgrep -P "$FOLLOW" && pgrep -P "$(pgrep -P "$FOLLOW")"); do
+			watches "$pid" q.db-shm && return
+		done
+		return 1
+	}
+	wait_until is_watched
+	feed good e2
+	deliver
+	feed good e3
+	deliver
+	wait "$FOLLOW"
+	[ "$(grep -c SEQ shown)" -eq 1 ]
+	[ "$(grep -c delivered shown)" -eq 2 ]
+}
+
+@test "follow: who is too slow is told what was left out" {
+	feed good e1
+	deliver
+	mkfifo pipe
+	hook-admin -q q.db deliveries --follow >pipe 2>follow.err </dev/null \
+		3>&- 4>&- &
+	FOLLOW=$!
+	EV_STARTED+=("$FOLLOW")
+	exec 5<pipe
+	wait_until watches "$FOLLOW" q.db-shm
+	kill -STOP "$FOLLOW"
+	sqlite3 q.db 'INSERT INTO feed SELECT max(no) + 200000, zeroblob(0) FROM feed'
+	feed good e2
+	deliver
+	kill -CONT "$FOLLOW"
+	head -n 1 <&5 >followed
+	[ "$(jq -r .event followed)" = e2 ]
+	kill "$FOLLOW"
+	CODE=0
+	wait "$FOLLOW" || CODE=$?
+	exec 5<&-
+	[ "$CODE" -eq 1 ]
+	grep -q '200000 attempts were left out' follow.err
+}

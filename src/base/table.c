@@ -74,7 +74,8 @@ measure(const struct table *t, const struct term *term, size_t *width)
 	size_t i;
 
 	for (i = 0; i < t->n_columns; i++)
-		width[i] = term_width(term, span_of(t->heads[i]));
+		width[i] = t->width[i] ? t->width[i] :
+		    term_width(term, span_of(t->heads[i]));
 	for (i = 0; i < t->n_cells; i++) {
 		size_t n = term_width(term, text_of(t, i));
 
@@ -144,17 +145,20 @@ end_row(struct out *out)
 void
 table_print(struct table *t, const struct term *term, struct out *out)
 {
-	size_t width[TABLE_MAX_COLUMNS], i;
+	size_t *width = t->width, i;
+	bool headed = width[0] > 0;
 
 	measure(t, term, width);
-	for (i = 0; i < t->n_columns; i++)
+	for (i = 0; !headed && i < t->n_columns; i++)
 		put_cell(&out->buf, term, span_of(t->heads[i]), width[i],
 		    term->colour ? "\033[1m" : "");
-	end_row(out);
+	if (!headed)
+		end_row(out);
 	for (i = 0; i < t->n_cells; i++) {
 		put_cell(&out->buf, term, text_of(t, i), width[i % t->n_columns],
 		    style_of(term, t->cells[i].tone));
 		if ((i + 1) % t->n_columns == 0)
 			end_row(out);
 	}
+	t->n_cells = t->text.len = 0;
 }

@@ -26,6 +26,8 @@ struct table {
 	} *cells;
 	size_t n_cells, cap_cells;
 	struct buf text;
+	/* As printed so far; a head of no width was not. */
+	size_t width[TABLE_MAX_COLUMNS];
 };
 
 /* heads: names of the columns; NULL ends them. They must outlive the table. */
@@ -38,7 +40,10 @@ void table_close(struct table *);
  */
 struct buf *table_cell(struct table *, enum tone);
 
-/* Print head and rows. A failure is out's. */
+/*
+ * Print head and rows, and forget the rows. Further ones go on below, in columns
+ * as wide at least. A failure is out's.
+ */
 void table_print(struct table *, const struct term *, struct out *);
 
 #endif

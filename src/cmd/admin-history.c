@@ -3,6 +3,7 @@
  * each attempt, counts; and sending again.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "base/num.h"
 #include "base/table.h"
 #include "cmd/admin.h"
+#include "cmd/signals.h"
 #include "json/write.h"
 #include "store/history.h"
 
@@ -26,7 +28,7 @@ struct history {
 	struct queue *queue;
 	bool table;
 	struct table rows;
-	size_t n;
+	size_t n, limit;
 };
 
 static _Noreturn void
@@ -245,29 +247,36 @@ give_call(void *ctx, const struct history_call *c)
 }
 
 static void
-print_rows(struct history *h)
+print_more(struct history *h)
 {
 	struct term term;
 
-	if (!h->table)
-		return;
 	term_open(&term, STDOUT_FILENO);
 	table_print(&h->rows, &term, &h->admin->stage.out);
 	term_close(&term);
+}
+
+static void
+print_rows(struct history *h)
+{
+	if (!h->table)
+		return;
+	print_more(h);
 	table_close(&h->rows);
 }
+
+static const char *const call_heads[] = { "SEQ", "TAKEN", "WEBHOOK", "EVENT",
+	"OUTCOME", "TRIES", "STATUS", "REASON", NULL };
 
 static void
 list(struct admin *a, struct history_filter f)
 {
-	static const char *const heads[] = { "SEQ", "TAKEN", "WEBHOOK", "EVENT",
-		"OUTCOME", "TRIES", "STATUS", "REASON", NULL };
 	struct history h;
 	struct error e;
 
 	open_queue(&h, a);
 	if (h.table) {
-		table_open(&h.rows, heads);
+		table_open(&h.rows, call_heads);
 		if (!f.limit)
 			f.limit = DEFAULT_LIMIT;
 	}
@@ -277,10 +286,101 @@ list(struct admin *a, struct history_filter f)
 	queue_close(h.queue);
 }
 
+/* deliveries --follow */
+
+/* Gathered, and written when no transaction waits for whoever reads it. */
+static void
+gather_call(void *ctx, const struct history_call *c)
+{
+	struct history *h = ctx;
+	struct out *out = &h->admin->stage.out;
+
+	if (h->limit && h->n >= h->limit)
+		return;
+	h->n++;
+	if (h->table) {
+		add_row(h, c);
+		return;
+	}
+	put_call(&out->buf, c);
+	buf_puts(&out->buf, "}\n");
+	out->n_lines++;
+}
+
+/* false: it is over. */
+static bool
+print_news(struct history *h, struct history_follow *f)
+{
+	struct stage *s = &h->admin->stage;
+	struct error e;
+	int r;
+
+	do {
+		r = history_follow_next(f, gather_call, h, &e);
+		if (r < 0)
+			die(h, &e);
+		if (h->table && h->rows.n_cells)
+			print_more(h);
+		if (f->n_missed) {
+			diag_print(&s->diag, DIAG_WARNING, "deliveries came "
+			    "faster than they were printed: %lld attempts were "
+			    "left out; see hook-admin -q %s deliveries",
+			    (long long)f->n_missed, h->admin->queue_path);
+			stage_worsen(s, EX_REJECTED);
+			f->n_missed = 0;
+		}
+		if (out_flush(&s->out) < 0 || (h->limit && h->n >= h->limit) ||
+		    signals_take() > 0)
+			return false;
+	} while (r > 0);
+	return true;
+}
+
+/* Until something happens. false: a signal, or nobody reads any more. */
+static bool
+wait_for_news(struct history *h, int fd, int signals)
+{
+	struct pollfd fds[] = { { fd, POLLIN, 0 }, { signals, POLLIN, 0 },
+		{ STDOUT_FILENO, 0, 0 } };
+
+	while (poll(fds, sizeof(fds) / sizeof(fds[0]), -1) < 0)
+		if (errno != EINTR)
+			stage_die(&h->admin->stage, EX_SYSTEM, "poll: %s",
+			    strerror(errno));
+	return !fds[2].revents && signals_take() == 0;
+}
+
+static void
+follow(struct admin *a, const struct history_filter *filter)
+{
+	struct history_follow f;
+	struct history h;
+	struct error e;
+	int signals;
+
+	open_queue(&h, a);
+	h.limit = filter->limit;
+	signals = signals_open(&e);
+	if (signals < 0 || history_follow_open(&f, h.queue, filter, &e) < 0)
+		die(&h, &e);
+	if (h.table)
+		table_open(&h.rows, call_heads);
+	while (print_news(&h, &f) && wait_for_news(&h, f.fd, signals))
+		;
+	table_close(&h.rows);
+	history_follow_close(&f);
+	queue_close(h.queue);
+}
+
 void
 admin_deliveries(struct admin *a)
 {
-	list(a, read_filter(a));
+	struct history_filter f = read_filter(a);
+
+	if (a->given & ADMIN_BIT(ADMIN_FOLLOW))
+		follow(a, &f);
+	else
+		list(a, f);
 }
 
 void

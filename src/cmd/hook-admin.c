@@ -23,7 +23,8 @@ static const char usage[] =
     "       hook-admin [-w FILE] [--json] show ID ...\n"
     "       hook-admin [-w FILE] ping --all | ID ...\n"
     "       hook-admin [-w FILE] [--ed25519] [--overlap TIME] [--secrets FILE] secret ACTION [ID] [WHAT]\n"
-    "       hook-admin -q QUEUE [--json] [FILTER ...] deliveries | dead\n"
+    "       hook-admin -q QUEUE [--json] [--follow] [FILTER ...] deliveries\n"
+    "       hook-admin -q QUEUE [--json] [FILTER ...] dead\n"
     "       hook-admin -q QUEUE [--dry-run] FILTER ... replay\n"
     "       hook-admin -q QUEUE [--json] [--since TIME] stats\n"
     "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
@@ -44,6 +45,7 @@ static const struct option options[] = {
 	{ "ed25519", no_argument, NULL, ADMIN_ED25519 },
 	{ "event", required_argument, NULL, ADMIN_EVENT },
 	{ "filter", required_argument, NULL, ADMIN_FILTER },
+	{ "follow", no_argument, NULL, ADMIN_FOLLOW },
 	{ "header", required_argument, NULL, ADMIN_HEADER },
 	{ "help", no_argument, NULL, 'h' },
 	{ "id", required_argument, NULL, ADMIN_ID },
@@ -110,7 +112,7 @@ static const struct command {
 	{ "check", admin_check, 0, 0, ADMIN_BIT(ADMIN_SECRETS) },
 	{ "dead", admin_dead, 0, 0, JSON | FILTERS | QUEUE },
 	{ "deliveries", admin_deliveries, 0, 0, JSON | FILTERS |
-	    ADMIN_BIT(ADMIN_OUTCOME) | QUEUE },
+	    ADMIN_BIT(ADMIN_OUTCOME) | ADMIN_BIT(ADMIN_FOLLOW) | QUEUE },
 	{ "diff", admin_diff, 2, ANY, JSON },
 	{ "disable", admin_disable, 1, ANY, 0 },
 	{ "enable", admin_enable, 1, ANY, QUEUE },

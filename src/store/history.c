@@ -6,6 +6,10 @@
  */
 #include "store/history.h"
 
+#include <errno.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "event/call_id.h"
 #include "store/queue_db.h"
@@ -389,6 +393,158 @@ history_show(struct queue *q, int64_t seq,
 	if (rc != SQLITE_ROW)
 		return rc < 0 ? -1 : 0;
 	return give_attempts(q, seq, attempt, ctx, e) < 0 ? -1 : 1;
+}
+
+/* Following */
+
+/* What the filter selects, of a call ?4. */
+static sqlite3_stmt *
+select_call(struct queue *q, const struct history_filter *f, struct error *e)
+{
+	struct history_filter rest = *f;
+	struct buf sql = { 0 };
+	sqlite3_stmt *stmt = NULL;
+
+	rest.event.len = rest.below = rest.since_ms = rest.until_ms = 0;
+	buf_puts(&sql, "SELECT " CALL_COLUMNS CALL_TABLES "WHERE c.seq = ?4 ");
+	if (f->webhook.len)
+		buf_puts(&sql, "AND l.webhook = ?1 ");
+	if (f->event.len)
+		buf_puts(&sql, "AND c.event = ?2 ");
+	if (f->since_ms)
+		buf_printf(&sql, "AND c.taken >= %lld ",
+		    (long long)f->since_ms);
+	if (f->until_ms)
+		buf_printf(&sql, "AND c.taken < %lld ",
+		    (long long)f->until_ms);
+	if (add_conditions(q, &rest, &sql, e) == 0)
+		stmt = prepare(q, &sql, e);
+	buf_clear(&sql);
+	if (!stmt)
+		return NULL;
+	db_bind_text(&q->db, stmt, 1, f->webhook);
+	db_bind_text(&q->db, stmt, 2, f->event);
+	db_bind_text(&q->db, stmt, 3, f->name);
+	q->db.bind = SQLITE_OK; /* those that it does not have */
+	return stmt;
+}
+
+/* The deliverer rings after its commit, so that a look that follows sees it. */
+static int
+watch(struct history_follow *f, struct error *e)
+{
+	char *bell = queue_bell(f->queue);
+
+	f->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (!bell || f->fd < 0 ||
+	    inotify_add_watch(f->fd, bell, IN_ATTRIB) < 0) {
+		error_set(e, "%s-shm: cannot be watched: inotify: %s",
+		    f->queue->db.path, strerror(errno));
+		free(bell);
+		return -1;
+	}
+	free(bell);
+	return 0;
+}
+
+int
+history_follow_open(struct history_follow *f, struct queue *q,
+    const struct history_filter *filter, struct error *e)
+{
+	*f = (struct history_follow){ .queue = q, .fd = -1 };
+	f->call = select_call(q, filter, e);
+	if (!f->call || db_number(&q->db, db_stmt(&q->db, Q_FED, e), 0, &f->no,
+	    e) < 0)
+		return -1;
+	return watch(f, e);
+}
+
+void
+history_follow_close(struct history_follow *f)
+{
+	if (!f->queue)
+		return;
+	sqlite3_finalize(f->call);
+	if (f->fd >= 0)
+		close(f->fd);
+	f->queue = NULL;
+}
+
+/* The call, unless it has gone on since: that is further on in the feed. */
+static int
+give_entry(struct history_follow *f, const struct feed_entry *entry,
+    void (*give)(void *, const struct history_call *), void *ctx,
+    struct error *e)
+{
+	int rc;
+
+	(void)sqlite3_bind_int64(f->call, 4, entry->seq);
+	rc = step(f->queue, f->call, e);
+	if (rc == SQLITE_ROW) {
+		struct history_call c = read_call(f->call);
+
+		if (feed_state(c.attempts, c.outcome != 0) == entry->state)
+			give(ctx, &c);
+	}
+	(void)sqlite3_reset(f->call);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+give_entries(struct history_follow *f,
+    void (*give)(void *, const struct history_call *), void *ctx,
+    struct error *e)
+{
+	struct queue *q = f->queue;
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_FEED_NEXT, e);
+	struct feed_entry entry;
+	struct span entries;
+	int64_t no, n;
+	int rc;
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, f->no);
+	rc = db_step(&q->db, stmt, e);
+	if (rc != SQLITE_ROW) {
+		if (rc == SQLITE_DONE)
+			db_reset(stmt);
+		return rc < 0 ? -1 : 0;
+	}
+	no = sqlite3_column_int64(stmt, 0);
+	entries = db_column(stmt, 1);
+	n = (int64_t)(entries.len / sizeof(entry));
+	if (no - n > f->no)
+		f->n_missed += no - n - f->no;
+	f->no = no;
+	for (rc = 0; rc == 0 && n > 0; n--) {
+		memcpy(&entry, entries.p, sizeof(entry));
+		entries.p += sizeof(entry);
+		rc = give_entry(f, &entry, give, ctx, e);
+	}
+	db_reset(stmt);
+	return rc < 0 ? -1 : 1;
+}
+
+int
+history_follow_next(struct history_follow *f,
+    void (*give)(void *, const struct history_call *), void *ctx,
+    struct error *e)
+{
+	char events[4096];
+	int r;
+
+	/* First what was heard, then the look. */
+	while (read(f->fd, events, sizeof(events)) > 0)
+		;
+	if (queue_begin_reading(f->queue, e) < 0)
+		return -1;
+	r = give_entries(f, give, ctx, e);
+	if (r < 0)
+		queue_rollback(f->queue);
+	else if (queue_end_reading(f->queue, e) < 0)
+		r = -1;
+	return r;
 }
 
 /* Replay */

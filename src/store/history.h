@@ -10,6 +10,8 @@
 
 #include "store/queue.h"
 
+struct sqlite3_stmt;
+
 enum { HISTORY_BUCKETS = 15 };
 
 /* Upper bounds of the buckets of durations, ms; the last has none. */
@@ -71,6 +73,32 @@ int history_show(struct queue *, int64_t seq,
  */
 int64_t history_replay(struct queue *, const struct history_filter *,
     int64_t now_ms, struct error *);
+
+/*
+ * What becomes of calls, as it is recorded: each one that the filter selects,
+ * whenever an attempt at it failed and when it is settled. `below` and `limit`
+ * are not obeyed.
+ */
+struct history_follow {
+	struct queue *queue;
+	struct sqlite3_stmt *call; /* that the filter selects */
+	int64_t no;         /* records so far */
+	int64_t n_missed;   /* more than the file keeps came since the last look */
+	int fd;             /* readable when there may be more */
+};
+
+/* From now on. Close it in either case. */
+int history_follow_open(struct history_follow *, struct queue *,
+    const struct history_filter *, struct error *);
+void history_follow_close(struct history_follow *); /* of zeroes: nothing */
+
+/*
+ * Some of what is new, one transaction's at most: 1, or 0: nothing is, and
+ * follow->fd will say when. What is given twice differs.
+ */
+int history_follow_next(struct history_follow *,
+    void (*give)(void *ctx, const struct history_call *), void *ctx,
+    struct error *);
 
 struct history_lane {
 	struct span lane;

@@ -4,6 +4,9 @@
  */
 #include "store/queue.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include "base/alloc.h"
 #include "store/queue_db.h"
 
@@ -74,6 +77,12 @@ static const char schema[] =
     "ms_more INTEGER NOT NULL,"
     "PRIMARY KEY(lane, hour)) WITHOUT ROWID;";
 
+/* Not in the schema: files of earlier versions lack it. */
+static const char feed_schema[] =
+    "CREATE TABLE IF NOT EXISTS feed("
+    "no INTEGER PRIMARY KEY,"  /* how many there were, with these */
+    "entries BLOB NOT NULL)";  /* struct feed_entry: a transaction's */
+
 const char *
 outcome_name(enum outcome o)
 {
@@ -107,6 +116,9 @@ queue_open(struct queue **queue, const char *path, struct error *e)
 	int r = db_open(&q->db, &kind, path, e);
 
 	*queue = NULL;
+	if (r == 0 && sqlite3_exec(q->db.sqlite, feed_schema, NULL, NULL,
+	    NULL) != SQLITE_OK)
+		r = db_failed(&q->db, e);
 	if (r == 0)
 		*queue = q;
 	else
@@ -126,6 +138,7 @@ queue_close(struct queue *q)
 		free(q->lanes[i].name);
 	buf_clear(&q->text);
 	buf_clear(&q->name);
+	buf_clear(&q->feed);
 	free(q);
 }
 
@@ -135,10 +148,67 @@ queue_begin(struct queue *q, bool durable, struct error *e)
 	return db_begin(&q->db, durable, e);
 }
 
+char *
+queue_bell(const struct queue *q)
+{
+	const char *path = sqlite3_db_filename(q->db.sqlite, "main");
+	struct buf b = { 0 };
+	char *bell;
+
+	if (!path)
+		return NULL;
+	buf_puts(&b, path);
+	buf_puts(&b, "-shm");
+	bell = alloc_copy(b.p, b.len);
+	buf_clear(&b);
+	return bell;
+}
+
+/*
+ * Not the queue's own times: that would wake us. Nobody who delivers depends on
+ * it, so that a failure is nobody's.
+ */
+static void
+ring_followers(const struct queue *q)
+{
+	char *bell = queue_bell(q);
+
+	if (bell)
+		(void)utimensat(AT_FDCWD, bell, NULL, 0);
+	free(bell);
+}
+
+static int
+write_feed(struct queue *q, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_FEED, e);
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1,
+	    (int64_t)(q->feed.len / sizeof(struct feed_entry)));
+	db_bind_blob(&q->db, stmt, 2, buf_bytes(&q->feed));
+	if (db_run(&q->db, stmt, e) < 0)
+		return -1;
+	q->feed.len = 0;
+	stmt = db_stmt(&q->db, Q_FEED_END, e);
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, FEED_ENTRIES);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+}
+
 int
 queue_commit(struct queue *q, struct error *e)
 {
-	return queue_write_hours(q, e) < 0 ? -1 : db_commit(&q->db, e);
+	bool fed = q->feed.len > 0;
+
+	if (queue_write_hours(q, e) < 0 || (fed && write_feed(q, e) < 0) ||
+	    db_commit(&q->db, e) < 0)
+		return -1;
+	if (fed)
+		ring_followers(q);
+	return 0;
 }
 
 void
@@ -151,6 +221,7 @@ queue_rollback(struct queue *q)
 	for (i = 0; i < LANE_SLOTS; i++)
 		q->lanes[i].no = 0;
 	memset(q->hours, 0, sizeof(q->hours));
+	q->feed.len = 0;
 }
 
 static int

@@ -20,7 +20,9 @@ enum queue_statement {
 	Q_WAITING, Q_FIRST_NEW, Q_LOAD,
 	/* recording */
 	Q_RETRY, Q_SETTLE, Q_DROP_PAYLOAD, Q_RELEASE, Q_ATTEMPT, Q_HOUR,
-	Q_HEALTH, Q_CHANGE, Q_ENABLE,
+	Q_HEALTH, Q_CHANGE, Q_ENABLE, Q_FEED, Q_FEED_END,
+	/* following */
+	Q_FED, Q_FEED_NEXT,
 	/* pruning */
 	Q_WALK, Q_DELETE, Q_DELETE_ATTEMPTS, Q_DELETE_CHANGES, Q_DELETE_HOURS,
 	Q_VACUUM,
@@ -44,7 +46,8 @@ struct queue {
 		int64_t no;
 	} lanes[LANE_SLOTS];
 	struct buf text, name; /* of the row and the lane read last */
-	struct hour hours[HOUR_SLOTS]; /* written when committing */
+	struct hour hours[HOUR_SLOTS]; /* written when committing, */
+	struct buf feed;               /* and struct feed_entries */
 };
 
 extern const char *const queue_sql[Q_N];
@@ -61,6 +64,24 @@ int queue_find_same(struct queue *, struct span id, struct span event,
  * found instead of it when it is repeated, in no order. 1, or 0: it has none.
  */
 int queue_replay(struct queue *, int64_t seq, int64_t now_ms, struct error *);
+
+/* In the table feed: a call's state after a record. */
+struct feed_entry {
+	int64_t seq;
+	int64_t state; /* feed_state() */
+};
+
+/* Of the feed, what is kept for those who follow. */
+enum { FEED_ENTRIES = 1 << 17 };
+
+static inline int64_t
+feed_state(int64_t attempts, bool settled)
+{
+	return attempts * 2 + settled;
+}
+
+/* "QUEUE-shm": who follows watches it. NULL: there is none. */
+char *queue_bell(const struct queue *);
 
 /* Write what queue_record has counted. */
 int queue_write_hours(struct queue *, struct error *);

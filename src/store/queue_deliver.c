@@ -342,6 +342,8 @@ int
 queue_record(struct queue *q, const struct queue_record *r, bool *released,
     struct error *e)
 {
+	struct feed_entry entry = { r->seq, feed_state(r->attempts,
+	    r->outcome != OUTCOME_RETRY) };
 	int n;
 
 	*released = false;
@@ -349,6 +351,7 @@ queue_record(struct queue *q, const struct queue_record *r, bool *released,
 	    settle(q, r, released, e);
 	if (n <= 0)
 		return n;
+	buf_add(&q->feed, (const char *)&entry, sizeof(entry));
 	if (r->sent && add_attempt(q, r, e) < 0)
 		return -1;
 	return count(q, r, e);

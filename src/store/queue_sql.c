@@ -88,6 +88,14 @@ const char *const queue_sql[Q_N] = {
 	    "failing = 0, since = ?2, until = 0, why = '' "
 	    "WHERE webhook = ?1 AND (state <> 0 OR failures > 0) RETURNING no",
 
+	[Q_FEED] = "INSERT INTO feed "
+	    "SELECT coalesce(max(no), 0) + ?1, ?2 FROM feed",
+	[Q_FEED_END] = "DELETE FROM feed "
+	    "WHERE no < (SELECT max(no) FROM feed) - ?1",
+	[Q_FED] = "SELECT max(no) FROM feed",
+	[Q_FEED_NEXT] = "SELECT no, entries FROM feed WHERE no > ?1 "
+	    "ORDER BY no LIMIT 1",
+
 	[Q_WALK] = "SELECT seq, due, outcome, settled, taken, "
 	    "(SELECT (state = 2 AND since < ?2) OR (held > 0 AND held < ?2) "
 	    "FROM lane WHERE no = call.lane) "
