@@ -8,7 +8,7 @@ load helpers/rabbitmq
 bats_require_minimum_version 1.5.0
 
 setup_file() {
-	has_rabbitmq || skip "no rabbitmq-server here"
+	has_rabbitmq || return 0 # each test says that it is skipped
 	NODE=$BATS_FILE_TMPDIR/rabbit
 	export NODE
 	mkdir "$NODE"
@@ -27,7 +27,9 @@ setup_file() {
 }
 
 teardown_file() {
-	[ -z "${NODE:-}" ] || rabbit_stop "$NODE"
+	if [ -n "${NODE:-}" ]; then
+		rabbit_stop "$NODE"
+	fi
 }
 
 # A CA, the node's certificate, a client's, and a CA that nobody knows.

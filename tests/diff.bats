@@ -156,8 +156,7 @@ said() {
 }
 
 @test "on a terminal: by webhook, by event" {
-	script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
-		skip "no pseudo-terminals here"
+	needs_terminal
 	cat >in <<-'END'
 	{"name":"ping","payload":{"name":"wh1","x":1}}
 	{"name":"ping","payload":{"name":"wh2"}}

@@ -420,6 +420,7 @@ called() {
 }
 
 @test "--explain on a terminal is a text for people" {
+	needs_terminal
 	command -v script >/dev/null || skip "no script(1)"
 	hooks '{"filter":"false"}' '{}'
 	printf '%s\n' '{"name":"note","id":"e1"}' >in

@@ -277,8 +277,7 @@ hook-admin: bad.json: entry 3: not an object
 }
 
 @test "a terminal gets a table that fits" {
-	script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
-		skip "no pseudo-terminals here"
+	needs_terminal
 	two
 	hook-admin add --id c --url "http://c.example/$(printf 'x%.0s' {1..200})" \
 		--subscribe ping --disabled >/dev/null
@@ -561,6 +560,7 @@ by_hand() {
 }
 
 @test "control characters reach no terminal" {
+	needs_terminal
 	hook-admin add --id a --url http://a --subscribe ping >/dev/null
 	admin show $'\e[31mred\u009b32m\xff'
 	want_err "hook-admin: no webhook '\\x1b[31mred\\xc2\\x9b32m\\xff'; see hook-admin list"$'\n'

@@ -69,8 +69,7 @@ says() {
 # on_terminal COLUMNS COMMAND…: its output on a terminal as wide, to the file
 # shown.
 on_terminal() {
-	script -qec true /dev/null </dev/null >/dev/null 2>&1 ||
-		skip "no pseudo-terminals here"
+	needs_terminal
 	script -qec "stty cols $1; ${*:2}" /dev/null </dev/null |
 		tr -d '\r' >shown
 }

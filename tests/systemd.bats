@@ -164,7 +164,7 @@ drained() {
 @test "what sysusers and tmpfiles make serves two users and those who push" {
 	local root=$D.root etc=$D.root/etc/evpipe var=$D.root/var/lib/evpipe pull gid
 	[ "$(id -u)" -eq 0 ] || skip "not root"
-	command -v setpriv systemd-sysusers systemd-tmpfiles || skip "no systemd here"
+	needs setpriv systemd-sysusers systemd-tmpfiles
 	chmod 755 "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR"/../.. "$BATS_TEST_TMPDIR"/..
 	mkdir -p "$root"/usr/lib/{sysusers,tmpfiles}.d "$root/etc"
 	cp "$REPO/examples/systemd/evpipe.sysusers" \

@@ -69,6 +69,21 @@ stop_all() {
 	EV_STARTED=()
 }
 
+# needs COMMAND…: or the test is skipped.
+needs() {
+	local name
+	for name; do
+		command -v "$name" >/dev/null || skip "no $name here"
+	done
+}
+
+# A terminal can be had, or the test is skipped.
+needs_terminal() {
+	needs script
+	script -qec true /dev/null >/dev/null 2>&1 </dev/null ||
+		skip "no pseudo-terminals here"
+}
+
 gone() {
 	! kill -0 "$1" 2>/dev/null
 }
