@@ -340,3 +340,155 @@ watches() {
 	[ "$CODE" -eq 1 ]
 	grep -q '200000 attempts were left out' follow.err
 }
+
+# old_queue N: q.db with N delivered calls of 40 days ago, one dead that can be
+# sent again, and one that waits.
+old_queue() {
+	feed down d1
+	deliver
+	feed down d2
+	ev-deliver -q q.db -w w.db --enqueue calls
+	rm calls
+	sqlite3 q.db "UPDATE call SET taken = taken - 40 * 86400000,
+			settled = settled - 40 * 86400000;
+		WITH RECURSIVE n(i) AS
+			(SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < $1 + 2)
+		INSERT INTO call(seq, lane, outcome, attempts, taken, settled, body,
+			same, id)
+		SELECT i, 1, 1, 1, (SELECT max(taken) FROM call),
+			(SELECT max(taken) FROM call), 0,
+			CAST(printf('%014d', i) AS BLOB), 'msg_' || i FROM n;
+		INSERT INTO attempt(call, n, time, outcome, status, answer)
+		SELECT seq, 1, settled, 1, 204, zeroblob(500) FROM call
+		WHERE seq > 2"
+}
+
+@test "prune: by age and outcome; what waits never, what can be sent again if told" {
+	old_queue 2000
+	feed good e1
+	deliver --retention 365d calls
+	run_prog hook-admin -q q.db prune
+	want_code 2
+	run_prog hook-admin -q q.db prune --before 30d --outcome waiting
+	want_code 2
+	admin prune --before 41d
+	got .pruned 0
+	sqlite3 q.db 'UPDATE call SET due = 100000000000000, outcome = 0
+		WHERE seq = 2'
+	admin prune --dry-run --before 30d
+	grep -q '2000 calls would be forgotten' "$ERR"
+	[ ! -s "$OUT" ]
+	admin deliveries --limit 1
+	before=$(stat -c %s q.db)
+	admin prune --before 30d
+	got .pruned 2000
+	[ "$(stat -c %s q.db)" -lt $((before / 2)) ]
+	admin deliveries
+	got .outcome 'delivered waiting dead'
+	[ "$(sqlite3 q.db 'SELECT count(*) FROM attempt WHERE call NOT IN
+		(SELECT seq FROM call)')" = 0 ]
+	admin dead
+	got .seq 1
+	admin prune --before 30d --outcome dead
+	got .pruned 1
+	[ "$(sqlite3 q.db 'SELECT seq FROM payload')" = 2 ]
+	[ "$(sqlite3 q.db 'PRAGMA integrity_check')" = ok ]
+}
+
+@test "prune: killed, it has done whole transactions; run again, it does the rest" {
+	old_queue 50000
+	hook-admin -q q.db prune --before 30d >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	some_gone() {
+		[ "$(sqlite3 -cmd '.timeout 5000' q.db \
+			'SELECT count(*) FROM call')" -lt 50000 ]
+	}
+	wait_until some_gone
+	kill -9 "$pid"
+	wait "$pid" || CODE=$?
+	[ "$CODE" -eq 137 ]
+	left=$(sqlite3 q.db 'SELECT count(*) FROM call WHERE outcome = 1')
+	[ "$left" -gt 0 ]
+	[ "$left" -lt 50000 ]
+	[ "$(sqlite3 q.db 'PRAGMA integrity_check')" = ok ]
+	[ "$(sqlite3 q.db 'SELECT count(*) FROM attempt WHERE outcome = 1')" = \
+		"$left" ]
+	admin prune --before 30d
+	# The one with the highest number stays.
+	got .pruned $((left - 1))
+}
+
+@test "prune: beside a deliverer, which loses nothing and is not held up" {
+	old_queue 30000
+	seq -f 'e%g' 1000 >names
+	mapfile -t names <names
+	feed good "${names[@]}"
+	hook-admin -q q.db prune --before 30d >out 2>err 3>&- 4>&- &
+	pid=$!
+	EV_STARTED+=("$pid")
+	ev-deliver "$LOOPBACK" -q q.db -w w.db --schedule none \
+		--retention 365d calls >results 2>deliver.err 3>&- 4>&- || [ $? -eq 1 ]
+	wait "$pid"
+	[ "$(jq -r .pruned out)" -ge 29999 ]
+	[ "$(grep -c '"outcome":"delivered"' results)" -eq 1000 ]
+	admin deliveries --webhook good --outcome delivered --since 1h
+	[ "$(wc -l <"$OUT")" -eq 1000 ]
+	[ "$(sqlite3 q.db 'PRAGMA integrity_check')" = ok ]
+}
+
+@test "replay: by number and id, oldest first, in batches; what can't be is said" {
+	seq -f 'e%g' 1200 >names
+	mapfile -t names <names
+	feed down "${names[@]}"
+	deliver
+	# It was paused soon.
+	sqlite3 q.db 'UPDATE call SET due = NULL, outcome = 4 WHERE outcome = 0'
+	admin deliveries --event e7
+	id=$(jq -r .id "$OUT")
+	seq=$(jq -r .seq "$OUT")
+	admin replay "$id" 9
+	got .replayed 2
+	grep -q 'sending 2 calls again' "$ERR"
+	run_prog hook-admin -q q.db replay 8 9
+	want_code 2
+	grep -q "call '9' cannot be sent again.*--keep" "$ERR"
+	run_prog hook-admin -q q.db replay 8 msg_absent
+	want_code 2
+	grep -q "no call 'msg_absent'" "$ERR"
+	admin dead
+	[ "$(wc -l <"$OUT")" -eq 1198 ]
+	admin replay --dry-run --outcome dead --limit 3
+	got .seq '1200 1199 1198'
+	admin replay --outcome dead --limit 3
+	got .replayed 3
+	admin replay --outcome dead
+	got .replayed 1195
+	# In the order in which they came, each under its id.
+	sqlite3 q.db 'SELECT id FROM call WHERE seq > 1205 ORDER BY seq' >got
+	sqlite3 q.db "SELECT id FROM call WHERE seq < 1198
+		AND seq NOT IN (9, $seq) ORDER BY seq" >want
+	same want got
+	feed good g1
+	deliver
+	admin replay --webhook good
+	got .replayed 0
+	grep -q 'only with ev-deliver --keep' "$ERR"
+}
+
+@test "a terminal is asked before it replays or forgets" {
+	feed down e1
+	deliver
+	for answer in n y; do
+		echo "$answer" | script -qec \
+			'hook-admin -q q.db replay --outcome dead' shown \
+			>/dev/null 3>&- 4>&-
+		grep -q 'do it?' shown
+		grep -q "$([ "$answer" = y ] && echo '"replayed":1' ||
+			echo 'nothing was done')" shown
+	done
+	script -qec 'hook-admin -q q.db prune --yes --before 1s' shown \
+		</dev/null >/dev/null 3>&- 4>&-
+	! grep -q 'do it?' shown || false
+	grep -q '"pruned":' shown
+}

@@ -1,6 +1,6 @@
 /*
- * The commands on a delivery queue's history: what was delivered, what was not,
- * each attempt, counts; and sending again.
+ * The commands that show a delivery queue's history: what was delivered, what was
+ * not, each attempt, counts.
  */
 #include <errno.h>
 #include <poll.h>
@@ -9,11 +9,9 @@
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "base/table.h"
-#include "cmd/admin.h"
+#include "cmd/admin-history.h"
 #include "cmd/signals.h"
 #include "json/write.h"
-#include "store/history.h"
 
 enum {
 	DEFAULT_LIMIT = 50,            /* for people; records have none */
@@ -23,23 +21,14 @@ enum {
 
 #define MAX_AGO_MS (3650 * 24 * INT64_C(3600000))
 
-struct history {
-	struct admin *admin;
-	struct queue *queue;
-	bool table;
-	struct table rows;
-	size_t n, limit;
-};
-
-static _Noreturn void
-die(struct history *h, const struct error *e)
+_Noreturn void
+history_die(struct history *h, const struct error *e)
 {
 	stage_die(&h->admin->stage, EX_SYSTEM, "%s", e->text);
 }
 
-/* A queue that is not there is not made. */
-static void
-open_queue(struct history *h, struct admin *a)
+void
+history_open(struct history *h, struct admin *a)
 {
 	struct stat st;
 	struct error e;
@@ -60,9 +49,8 @@ open_queue(struct history *h, struct admin *a)
 
 /* Filters */
 
-/* A time (RFC 3339), or how long ago: "2h", "7d". */
-static int64_t
-time_of(struct admin *a, const char *option, const char *text)
+int64_t
+history_time(struct admin *a, const char *option, const char *text)
 {
 	int64_t ms = clock_of_rfc3339(span_of(text)), ago;
 
@@ -104,8 +92,8 @@ read_outcome(struct admin *a, struct history_filter *f, const char *text)
 		    "answered, dead and waiting", a->command, text);
 }
 
-static struct history_filter
-read_filter(struct admin *a)
+struct history_filter
+history_read_filter(struct admin *a)
 {
 	const struct admin_filter *o = &a->filter;
 	struct history_filter f = { 0 };
@@ -121,9 +109,9 @@ read_filter(struct admin *a)
 	if (o->status)
 		f.status = (int)number_of(a, "status", o->status, 999);
 	if (o->since)
-		f.since_ms = time_of(a, "since", o->since);
+		f.since_ms = history_time(a, "since", o->since);
 	if (o->until)
-		f.until_ms = time_of(a, "until", o->until);
+		f.until_ms = history_time(a, "until", o->until);
 	if (o->limit)
 		f.limit = (size_t)number_of(a, "limit", o->limit, UINT32_MAX);
 	return f;
@@ -230,8 +218,8 @@ add_row(struct history *h, const struct history_call *c)
 	diag_foreign(table_cell(t, TONE_PLAIN), c->reason, TABLE_CELL_BYTES);
 }
 
-static void
-give_call(void *ctx, const struct history_call *c)
+void
+history_give_call(void *ctx, const struct history_call *c)
 {
 	struct history *h = ctx;
 	struct out *out = &h->admin->stage.out;
@@ -256,8 +244,8 @@ print_more(struct history *h)
 	term_close(&term);
 }
 
-static void
-print_rows(struct history *h)
+void
+history_print_rows(struct history *h)
 {
 	if (!h->table)
 		return;
@@ -265,7 +253,7 @@ print_rows(struct history *h)
 	table_close(&h->rows);
 }
 
-static const char *const call_heads[] = { "SEQ", "TAKEN", "WEBHOOK", "EVENT",
+const char *const history_heads[] = { "SEQ", "TAKEN", "WEBHOOK", "EVENT",
 	"OUTCOME", "TRIES", "STATUS", "REASON", NULL };
 
 static void
@@ -274,15 +262,15 @@ list(struct admin *a, struct history_filter f)
 	struct history h;
 	struct error e;
 
-	open_queue(&h, a);
+	history_open(&h, a);
 	if (h.table) {
-		table_open(&h.rows, call_heads);
+		table_open(&h.rows, history_heads);
 		if (!f.limit)
 			f.limit = DEFAULT_LIMIT;
 	}
-	if (history_calls(h.queue, &f, give_call, &h, &e) < 0)
-		die(&h, &e);
-	print_rows(&h);
+	if (history_calls(h.queue, &f, history_give_call, &h, &e) < 0)
+		history_die(&h, &e);
+	history_print_rows(&h);
 	queue_close(h.queue);
 }
 
@@ -318,7 +306,7 @@ print_news(struct history *h, struct history_follow *f)
 	do {
 		r = history_follow_next(f, gather_call, h, &e);
 		if (r < 0)
-			die(h, &e);
+			history_die(h, &e);
 		if (h->table && h->rows.n_cells)
 			print_more(h);
 		if (f->n_missed) {
@@ -358,13 +346,13 @@ follow(struct admin *a, const struct history_filter *filter)
 	struct error e;
 	int signals;
 
-	open_queue(&h, a);
+	history_open(&h, a);
 	h.limit = filter->limit;
 	signals = signals_open(&e);
 	if (signals < 0 || history_follow_open(&f, h.queue, filter, &e) < 0)
-		die(&h, &e);
+		history_die(&h, &e);
 	if (h.table)
-		table_open(&h.rows, call_heads);
+		table_open(&h.rows, history_heads);
 	while (print_news(&h, &f) && wait_for_news(&h, f.fd, signals))
 		;
 	table_close(&h.rows);
@@ -375,7 +363,7 @@ follow(struct admin *a, const struct history_filter *filter)
 void
 admin_deliveries(struct admin *a)
 {
-	struct history_filter f = read_filter(a);
+	struct history_filter f = history_read_filter(a);
 
 	if (a->given & ADMIN_BIT(ADMIN_FOLLOW))
 		follow(a, &f);
@@ -386,7 +374,7 @@ admin_deliveries(struct admin *a)
 void
 admin_dead(struct admin *a)
 {
-	struct history_filter f = read_filter(a);
+	struct history_filter f = history_read_filter(a);
 
 	f.by_outcome = f.with_payload = true;
 	f.outcome = OUTCOME_DEAD;
@@ -497,6 +485,29 @@ show_attempt(void *ctx, const struct history_attempt *a)
 	buf_putc(b, '}');
 }
 
+int64_t
+history_seq_of(struct history *h, const char *text)
+{
+	struct error e;
+	uint64_t n;
+	int64_t seq = 0;
+
+	if (num_u64(span_of(text), 1, INT64_MAX, &n) == 0)
+		return (int64_t)n;
+	if (history_find(h->queue, span_of(text), &seq, &e) < 0)
+		history_die(h, &e);
+	return seq;
+}
+
+void
+history_say_absent(struct history *h, const char *text)
+{
+	diag_print(&h->admin->stage.diag, DIAG_ERROR, "no call '%s' in the "
+	    "queue; see hook-admin -q %s deliveries", text,
+	    h->admin->queue_path);
+	stage_worsen(&h->admin->stage, EX_SETUP);
+}
+
 void
 admin_show_calls(struct admin *a)
 {
@@ -504,80 +515,25 @@ admin_show_calls(struct admin *a)
 	struct error e;
 	char **id;
 
-	open_queue(&h, a);
+	history_open(&h, a);
 	for (id = a->operands; *id; id++) {
-		uint64_t n;
-		int64_t seq;
-		int r = 1;
+		int64_t seq = history_seq_of(&h, *id);
+		int r = seq != 0;
 
-		if (num_u64(span_of(*id), 1, INT64_MAX, &n) == 0)
-			seq = (int64_t)n;
-		else
-			r = history_find(h.queue, span_of(*id), &seq, &e);
 		if (r > 0 && h.table && id != a->operands)
 			(void)out_line(&a->stage.out, SPAN(""));
 		if (r > 0)
 			r = history_show(h.queue, seq, show_call, show_attempt,
 			    &h, &e);
 		if (r < 0)
-			die(&h, &e);
+			history_die(&h, &e);
 		if (r == 0) {
-			diag_print(&a->stage.diag, DIAG_ERROR, "no call '%s' "
-			    "in the queue; see hook-admin -q %s deliveries",
-			    *id, a->queue_path);
-			stage_worsen(&a->stage, EX_SETUP);
+			history_say_absent(&h, *id);
 		} else if (!h.table) {
 			buf_puts(&a->stage.out.buf, "]}");
 			(void)out_end_line(&a->stage.out);
 		}
 	}
-	queue_close(h.queue);
-}
-
-/* replay */
-
-static void
-count_call(void *ctx, const struct history_call *c)
-{
-	struct history *h = ctx;
-
-	(void)c;
-	h->n++;
-}
-
-void
-admin_replay(struct admin *a)
-{
-	struct history_filter f = read_filter(a);
-	bool dry = a->given & ADMIN_BIT(ADMIN_DRY_RUN);
-	struct history h;
-	struct error e;
-	int64_t n;
-
-	if (!f.webhook.len && !f.event.len && !f.name.len && !f.by_outcome &&
-	    !f.status && !f.since_ms && !f.until_ms && !f.limit)
-		admin_misuse(a, "replay: of everything? Say which calls: "
-		    "--outcome dead, --webhook ID, --since 2h");
-	open_queue(&h, a);
-	f.with_payload = true;
-	if (history_calls(h.queue, &f, dry ? give_call : count_call, &h,
-	    &e) < 0)
-		die(&h, &e);
-	if (dry) {
-		print_rows(&h);
-		diag_print(&a->stage.diag, DIAG_NOTICE, "%zu calls would be "
-		    "sent again", h.n);
-		queue_close(h.queue);
-		return;
-	}
-	diag_print(&a->stage.diag, DIAG_NOTICE, "sending %zu calls again",
-	    h.n);
-	n = history_replay(h.queue, &f, clock_wall_ms(), &e);
-	if (n < 0)
-		die(&h, &e);
-	buf_puts(&a->stage.out.buf, "{");
-	json_put_member_u64(&a->stage.out.buf, "replayed", (uint64_t)n);
-	(void)out_line(&a->stage.out, SPAN("}"));
 	queue_close(h.queue);
 }
 
@@ -673,16 +629,16 @@ admin_stats(struct admin *a)
 {
 	static const char *const heads[] = { "WEBHOOK", "STATE", "WAITING",
 		"OLDEST", "DELIVERED", "FAILED", "DEAD", "P50", "P99", NULL };
-	int64_t since_ms = a->filter.since ? time_of(a, "since",
+	int64_t since_ms = a->filter.since ? history_time(a, "since",
 	    a->filter.since) : clock_wall_ms() - STATS_MS;
 	struct history h;
 	struct error e;
 
-	open_queue(&h, a);
+	history_open(&h, a);
 	if (h.table)
 		table_open(&h.rows, heads);
 	if (history_lanes(h.queue, since_ms, give_lane, &h, &e) < 0)
-		die(&h, &e);
-	print_rows(&h);
+		history_die(&h, &e);
+	history_print_rows(&h);
 	queue_close(h.queue);
 }

@@ -25,7 +25,9 @@ static const char usage[] =
     "       hook-admin [-w FILE] [--ed25519] [--overlap TIME] [--secrets FILE] secret ACTION [ID] [WHAT]\n"
     "       hook-admin -q QUEUE [--json] [--follow] [FILTER ...] deliveries\n"
     "       hook-admin -q QUEUE [--json] [FILTER ...] dead\n"
-    "       hook-admin -q QUEUE [--dry-run] FILTER ... replay\n"
+    "       hook-admin -q QUEUE [--dry-run | --yes] FILTER ... replay\n"
+    "       hook-admin -q QUEUE [--dry-run | --yes] [FILTER ...] replay CALL ...\n"
+    "       hook-admin -q QUEUE [--dry-run | --yes] [--outcome OUTCOME] --before TIME prune\n"
     "       hook-admin -q QUEUE [--json] [--since TIME] stats\n"
     "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
@@ -36,6 +38,7 @@ static const struct option options[] = {
 	{ "all", no_argument, NULL, ADMIN_ALL },
 	{ "asyncapi", no_argument, NULL, ADMIN_ASYNCAPI },
 	{ "attribute", required_argument, NULL, ADMIN_ATTRIBUTE },
+	{ "before", required_argument, NULL, ADMIN_BEFORE },
 	{ "ca", required_argument, NULL, ADMIN_CA },
 	{ "catalog", required_argument, NULL, 'c' },
 	{ "concurrency", required_argument, NULL, ADMIN_CONCURRENCY },
@@ -75,6 +78,7 @@ static const struct option options[] = {
 	{ "version", no_argument, NULL, 'V' },
 	{ "webhook", required_argument, NULL, ADMIN_WEBHOOK },
 	{ "webhooks", required_argument, NULL, 'w' },
+	{ "yes", no_argument, NULL, ADMIN_YES },
 	{ 0 },
 };
 
@@ -123,9 +127,12 @@ static const struct command {
 	    ADMIN_BIT(ADMIN_SECRETS) },
 	{ "list", admin_list, 0, 0, JSON },
 	{ "ping", admin_ping, 0, ANY, JSON | ADMIN_BIT(ADMIN_ALL) },
+	{ "prune", admin_prune, 0, 0, ADMIN_BIT(ADMIN_BEFORE) |
+	    ADMIN_BIT(ADMIN_OUTCOME) | ADMIN_BIT(ADMIN_DRY_RUN) |
+	    ADMIN_BIT(ADMIN_YES) | QUEUE },
 	{ "remove", admin_remove, 1, ANY, ADMIN_BIT(ADMIN_SECRETS) },
-	{ "replay", admin_replay, 0, 0, FILTERS | ADMIN_BIT(ADMIN_OUTCOME) |
-	    ADMIN_BIT(ADMIN_DRY_RUN) | QUEUE },
+	{ "replay", admin_replay, 0, ANY, FILTERS | ADMIN_BIT(ADMIN_OUTCOME) |
+	    ADMIN_BIT(ADMIN_DRY_RUN) | ADMIN_BIT(ADMIN_YES) | QUEUE },
 	{ "secret", admin_secret, 1, ANY, ADMIN_BIT(ADMIN_ED25519) |
 	    ADMIN_BIT(ADMIN_OVERLAP) | ADMIN_BIT(ADMIN_SECRETS) | JSON },
 	{ "set", admin_set, 1, 1, MEMBERS & ~(ADMIN_BIT(ADMIN_ID) |
@@ -338,6 +345,10 @@ take_option(struct admin *a, int c)
 	case ADMIN_LIMIT:
 		note_filter(a, (enum admin_option)c, optarg);
 		note_option(a, (enum admin_option)c, NULL);
+		break;
+	case ADMIN_BEFORE:
+		a->before = optarg;
+		note_option(a, ADMIN_BEFORE, NULL);
 		break;
 	case ADMIN_SECRETS:
 		a->secrets_path = optarg;

@@ -10,7 +10,6 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "event/call_id.h"
 #include "store/queue_db.h"
 
@@ -193,6 +192,10 @@ add_conditions(struct queue *q, const struct history_filter *f,
 	if (f->with_payload)
 		buf_puts(sql, "AND c.due IS NULL AND EXISTS(SELECT 1 FROM "
 		    "payload AS p WHERE p.seq = c.seq) ");
+	if (f->seq)
+		buf_printf(sql, "AND c.seq = %lld ", (long long)f->seq);
+	if (f->above)
+		buf_printf(sql, "AND c.seq > %lld ", (long long)f->above);
 	if (f->below)
 		buf_printf(sql, "AND c.seq < %lld ", (long long)f->below);
 	return 0;
@@ -202,8 +205,9 @@ static void
 add_end(const struct history_filter *f, struct buf *sql)
 {
 	/* The same order; of failures it is that of their index. */
-	buf_puts(sql, failure(f) && !f->webhook.len ? "ORDER BY a.call DESC " :
-	    "ORDER BY c.seq DESC ");
+	buf_puts(sql, failure(f) && !f->webhook.len ? "ORDER BY a.call " :
+	    "ORDER BY c.seq ");
+	buf_puts(sql, f->oldest_first ? "" : "DESC ");
 	if (f->limit)
 		buf_printf(sql, "LIMIT %zu ", f->limit);
 }
@@ -239,7 +243,8 @@ select_calls(struct queue *q, const struct history_filter *f, struct error *e)
 			buf_span(&sql, buf_bytes(&where));
 			add_end(f, &sql);
 		}
-		buf_puts(&sql, ") ORDER BY 1 DESC ");
+		buf_puts(&sql, f->oldest_first ? ") ORDER BY 1 " :
+		    ") ORDER BY 1 DESC ");
 		if (f->limit)
 			buf_printf(&sql, "LIMIT %zu", f->limit);
 	}
@@ -550,8 +555,8 @@ history_follow_next(struct history_follow *f,
 /* Replay */
 
 struct seqs {
-	int64_t *list;
-	size_t n, cap;
+	int64_t list[REPLAYS_A_COMMIT];
+	size_t n;
 };
 
 static void
@@ -559,42 +564,70 @@ note_seq(void *ctx, const struct history_call *c)
 {
 	struct seqs *s = ctx;
 
-	s->list = alloc_grow(s->list, &s->cap, s->n + 1, sizeof(*s->list));
 	s->list[s->n++] = c->seq;
+}
+
+/* In one transaction. How many, or -1. */
+static int64_t
+replay_some(struct queue *q, const struct seqs *s, int64_t now_ms,
+    struct error *e)
+{
+	int64_t n = 0;
+	size_t i;
+	int r = queue_begin(q, true, e);
+
+	for (i = 0; r >= 0 && i < s->n; i++) {
+		r = queue_replay(q, s->list[i], now_ms, e);
+		n += r > 0;
+	}
+	if (r >= 0 && queue_commit(q, e) == 0)
+		return n;
+	queue_rollback(q);
+	return -1;
 }
 
 int64_t
 history_replay(struct queue *q, const struct history_filter *f, int64_t now_ms,
     struct error *e)
 {
-	struct history_filter having = *f;
-	struct seqs s = { 0 };
-	int64_t n = 0;
-	size_t i = 0;
+	struct history_filter next = *f;
+	struct seqs s;
+	int64_t n = 0, more;
 
-	having.with_payload = true;
-	if (history_calls(q, &having, note_seq, &s, e) < 0)
-		goto fail;
-	/* The oldest first, as they came. */
-	while (i < s.n) {
-		size_t end = s.n - i < REPLAYS_A_COMMIT ? s.n :
-		    i + REPLAYS_A_COMMIT;
-		int r = queue_begin(q, true, e);
-
-		for (; r >= 0 && i < end; i++) {
-			r = queue_replay(q, s.list[s.n - 1 - i], now_ms, e);
-			n += r > 0;
-		}
-		if (r < 0 || queue_commit(q, e) < 0) {
-			queue_rollback(q);
-			goto fail;
-		}
-	}
-	free(s.list);
+	next.with_payload = next.oldest_first = true;
+	next.limit = REPLAYS_A_COMMIT;
+	do {
+		s.n = 0;
+		if (history_calls(q, &next, note_seq, &s, e) < 0)
+			return -1;
+		if (s.n == 0)
+			break;
+		more = replay_some(q, &s, now_ms, e);
+		if (more < 0)
+			return -1;
+		n += more;
+		next.above = s.list[s.n - 1];
+	} while (s.n == REPLAYS_A_COMMIT);
 	return n;
-fail:
-	free(s.list);
-	return -1;
+}
+
+/* Prune */
+
+int
+history_old(struct queue *q, int64_t before_ms, struct queue_old *old,
+    struct error *e)
+{
+	int64_t last;
+
+	*old = (struct queue_old){ .before_ms = before_ms };
+	/* What was taken later was settled later; and the last one stays, so
+	 * that no seq is given twice. */
+	if (seq_at(q, before_ms + CLOCK_SLACK_MS, &old->end, e) < 0)
+		return -1;
+	last = queue_last(q, e);
+	if (last < old->end)
+		old->end = last;
+	return last < 0 ? -1 : 0;
 }
 
 /* Lanes */

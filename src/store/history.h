@@ -25,7 +25,9 @@ struct history_filter {
 	int64_t since_ms;   /* taken from then on; 0: any */
 	int64_t until_ms;   /* before; 0: any */
 	bool with_payload;  /* it can be replayed */
-	int64_t below;      /* seq; 0: any */
+	int64_t seq;        /* that call; 0: any */
+	int64_t above, below; /* seq; 0: any */
+	bool oldest_first;
 	size_t limit;       /* 0: all */
 };
 
@@ -52,7 +54,7 @@ struct history_attempt {
 	int64_t us, dns_us, connect_us, tls_us, first_us; /* -1: not known */
 };
 
-/* Calls, the newest first. */
+/* Calls, the newest first unless told otherwise. */
 int history_calls(struct queue *, const struct history_filter *,
     void (*give)(void *ctx, const struct history_call *), void *ctx,
     struct error *);
@@ -67,9 +69,10 @@ int history_show(struct queue *, int64_t seq,
     struct error *);
 
 /*
- * Send again what the filter selects, of what has its payload: each becomes a
- * new call of the same id, outside of any order; the old one loses its payload,
- * so that it is not replayed twice. Its limit is obeyed. How many, or -1.
+ * Send again what the filter selects, of what has its payload, the oldest first:
+ * each becomes a new call of the same id, outside of any order; the old one loses
+ * its payload, so that it is not replayed twice. How many, or -1. `below` keeps
+ * what dies meanwhile from being selected again.
  */
 int64_t history_replay(struct queue *, const struct history_filter *,
     int64_t now_ms, struct error *);
@@ -98,6 +101,13 @@ void history_follow_close(struct history_follow *); /* of zeroes: nothing */
  */
 int history_follow_next(struct history_follow *,
     void (*give)(void *ctx, const struct history_call *), void *ctx,
+    struct error *);
+
+/*
+ * What is to be looked at for what was settled before; then queue_prune_old does
+ * it.
+ */
+int history_old(struct queue *, int64_t before_ms, struct queue_old *,
     struct error *);
 
 struct history_lane {

@@ -203,6 +203,21 @@ struct queue_prune {
 	                     * are to expire */
 };
 
+/* At once, and whatever the retention is: for hook-admin. */
+struct queue_old {
+	int64_t before_ms;    /* what was settled before goes */
+	enum outcome outcome; /* so; 0: but for what can be sent again */
+	bool dry;             /* it is only counted */
+	int64_t seq, end;     /* what is looked at: after the one, and below */
+	int64_t n;            /* so far */
+};
+
+/* Some hundred calls. 1, or 0: that was the end. */
+int queue_prune_old(struct queue *, struct queue_old *, struct error *);
+
+/* Give some free room back to the system. 1: there is more of it. */
+int queue_give_back(struct queue *, struct error *);
+
 /*
  * Look at the calls after *seq, some hundred: delete what is out of retention.
  * Seqs of calls to expire: how many, at most max. *seq moves on; -1: the end.

@@ -97,3 +97,48 @@ queue_prune(struct queue *q, const struct queue_prune *p, int64_t *seq,
 	*seq = -1;
 	return finish(q, p, e);
 }
+
+int
+queue_prune_old(struct queue *q, struct queue_old *old, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_WALK_OLD, e);
+	struct walk w = { .n_delete = 0 };
+	int rc, n = 0;
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, old->seq);
+	db_bind_int(&q->db, stmt, 2, old->before_ms);
+	db_bind_int(&q->db, stmt, 3, (int64_t)old->outcome);
+	db_bind_int(&q->db, stmt, 4, old->end);
+	db_bind_int(&q->db, stmt, 5, WALK_ROWS);
+	for (; (rc = db_step(&q->db, stmt, e)) == SQLITE_ROW; n++) {
+		old->seq = sqlite3_column_int64(stmt, 0);
+		if (sqlite3_column_int(stmt, 1))
+			w.delete[w.n_delete++] = old->seq;
+	}
+	if (rc < 0)
+		return -1;
+	db_reset(stmt);
+	if (!old->dry && delete(q, &w, e) < 0)
+		return -1;
+	old->n += (int64_t)w.n_delete;
+	return n == WALK_ROWS;
+}
+
+int
+queue_give_back(struct queue *q, struct error *e)
+{
+	int64_t before, after;
+
+	if (db_number(&q->db, db_stmt(&q->db, Q_FREE_PAGES, e), 0, &before,
+	    e) < 0)
+		return -1;
+	if (before == 0)
+		return 0;
+	if (db_run(&q->db, db_stmt(&q->db, Q_VACUUM, e), e) < 0 ||
+	    db_number(&q->db, db_stmt(&q->db, Q_FREE_PAGES, e), 0, &after,
+	    e) < 0)
+		return -1;
+	return after > 0 && after < before;
+}

@@ -100,10 +100,16 @@ const char *const queue_sql[Q_N] = {
 	    "(SELECT (state = 2 AND since < ?2) OR (held > 0 AND held < ?2) "
 	    "FROM lane WHERE no = call.lane) "
 	    "FROM call WHERE seq > ?1 ORDER BY seq LIMIT ?3",
+	[Q_WALK_OLD] = "SELECT seq, due IS NULL AND settled < ?2 "
+	    "AND CASE ?3 WHEN 0 THEN outcome <> 4 OR NOT EXISTS("
+	    "SELECT 1 FROM payload AS p WHERE p.seq = call.seq) "
+	    "ELSE outcome = ?3 END "
+	    "FROM call WHERE seq > ?1 AND seq < ?4 ORDER BY seq LIMIT ?5",
 	[Q_DELETE] = "DELETE FROM call WHERE seq = ?1 "
 	    "AND seq < (SELECT max(seq) FROM call)",
 	[Q_DELETE_ATTEMPTS] = "DELETE FROM attempt WHERE call = ?1",
 	[Q_DELETE_CHANGES] = "DELETE FROM change WHERE time < ?1",
 	[Q_DELETE_HOURS] = "DELETE FROM hour WHERE hour < ?1 / 3600000",
 	[Q_VACUUM] = "PRAGMA incremental_vacuum(256)",
+	[Q_FREE_PAGES] = "PRAGMA freelist_count",
 };
