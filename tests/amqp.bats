@@ -321,3 +321,10 @@ pings() { # FROM TO
 	quiet() { local n; n=$(switches); sleep 1.5; [ "$(switches)" -eq "$n" ]; }
 	wait_until quiet
 }
+
+@test "three nodes: events from ev-push to the receiver, under SIGKILL of all" {
+	[ -z "${EV_SAN:-}" ] || skip "make soak does more"
+	timeout 240 bash "$REPO/tests/soak/amqp.sh" 3000 10 >said 2>&1 3>&- 4>&- ||
+		{ cat said >&2; false; }
+	grep -h 'events,' said | sed 's/^/# /' >&3
+}
