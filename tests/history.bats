@@ -492,3 +492,85 @@ old_queue() {
 	! grep -q 'do it?' shown || false
 	grep -q '"pruned":' shown
 }
+
+# plans COMMAND…: what SQLite does for each statement that hook-admin runs for it,
+# with the statement before it, to the file plans.
+plans() {
+	rm -f sql plans
+	SQL_LOG=$PWD/sql LD_PRELOAD=$PWD/sql.so run_prog hook-admin -q q.db "$@"
+	want_code 0
+	grep -E '^(SELECT|UPDATE|INSERT|DELETE|WITH)' sql | sort -u |
+		while read -r statement; do
+			echo "$statement"
+			sqlite3 q.db "EXPLAIN QUERY PLAN $statement" ||
+				echo "no plan: SCAN call"
+		done >plans
+	[ -s plans ]
+}
+
+# no_scan COMMAND…: it walks through neither all calls nor all attempts, and
+# sorts at most what waits.
+no_scan() {
+	plans "$@"
+	! grep -E 'SCAN (call|attempt|payload|c|a|p)( |$)' plans >scans || {
+		cat plans >&2
+		return 1
+	}
+}
+
+@test "no command walks through all calls or attempts, but for those that must" {
+	[ -z "${EV_SAN:-}" ] || skip "sanitizers want to be preloaded first"
+	cc -shared -fPIC -o sql.so "$REPO/tests/helpers/sql.c" -ldl
+	feed good e1 0193577e-7c00-7000-8000-000000000002
+	feed down e3
+	deliver --keep 1d calls
+	id=$(sqlite3 q.db 'SELECT id FROM call WHERE seq = 2')
+	no_scan deliveries --event e1
+	no_scan deliveries --status 500
+	no_scan deliveries --webhook good
+	no_scan deliveries --webhook good --outcome dead
+	no_scan deliveries --webhook good --status 204
+	no_scan deliveries --since 1h
+	no_scan deliveries --since 2h --until 1h
+	no_scan deliveries --webhook good --since 1h
+	no_scan show 1
+	no_scan show "$id"
+	no_scan stats
+	no_scan replay --dry-run --webhook good
+	no_scan replay --dry-run --event e1
+	no_scan replay --dry-run 1 "$id"
+	no_scan replay --webhook good
+	no_scan prune --before 1h
+	# These walk from the newest on, and end when --limit are found.
+	for filter in '' '--name ping' '--status 204' '--outcome dead'; do
+		# shellcheck disable=SC2086
+		plans deliveries --limit 50 $filter
+		grep -qE 'SCAN c( |$)' plans
+		! grep -q 'TEMP B-TREE' plans || false
+	done
+	# The test can fail.
+	run no_scan deliveries
+	[ "$status" -ne 0 ]
+}
+
+@test "show by id: the newest; of what an earlier version stored, too" {
+	feed good 0193577e-7c00-7000-8000-000000000001
+	deliver
+	sqlite3 q.db 'DROP TABLE id_block'
+	first=$(sqlite3 q.db 'SELECT id FROM call')
+	feed good 0193577e-7c00-7000-8000-000000000002
+	cp calls again
+	deliver
+	second=$(jq -r .id "$OUT")
+	run_prog ev-deliver "$LOOPBACK" -q q.db -w w.db --force again
+	admin show "$first" "$second"
+	got .seq '1 3'
+	run_prog hook-admin -q q.db show "${first%?}x"
+	want_code 2
+	# Blocks go with their calls.
+	sqlite3 q.db 'INSERT INTO id_block VALUES(7, zeroblob(2048));
+		UPDATE call SET seq = seq + 5000, settled = 1, taken = 1'
+	admin prune --before 1d
+	got .pruned 2
+	[ "$(sqlite3 q.db 'SELECT count(*) FROM id_block')" = 0 ]
+}

@@ -316,15 +316,16 @@ history_find(struct queue *q, struct span id, int64_t *seq, struct error *e)
 {
 	struct buf sql = { 0 };
 	sqlite3_stmt *stmt;
+	int64_t covered;
 	int rc;
 
-	if (queue_find_same(q, id, (struct span){ 0 }, seq, e) < 0)
-		return -1;
-	if (*seq)
-		return 1;
-	/* The index begins with the event's time, which the id does not tell. */
-	buf_puts(&sql, "SELECT seq FROM call WHERE id = ?1 "
-	    "ORDER BY seq DESC LIMIT 1");
+	rc = queue_find_id(q, id, seq, &covered, e);
+	if (rc != 0)
+		return rc;
+	*seq = 0;
+	/* What an earlier version stored. */
+	buf_printf(&sql, "SELECT seq FROM call WHERE id = ?1 AND seq < %lld "
+	    "ORDER BY seq DESC LIMIT 1", (long long)covered);
 	stmt = prepare(q, &sql, e);
 	buf_clear(&sql);
 	if (!stmt)

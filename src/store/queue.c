@@ -77,11 +77,14 @@ static const char schema[] =
     "ms_more INTEGER NOT NULL,"
     "PRIMARY KEY(lane, hour)) WITHOUT ROWID;";
 
-/* Not in the schema: files of earlier versions lack it. */
-static const char feed_schema[] =
+/* Not in the first schema: files of earlier versions lack it. */
+static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS feed("
     "no INTEGER PRIMARY KEY,"  /* how many there were, with these */
-    "entries BLOB NOT NULL)";  /* struct feed_entry: a transaction's */
+    "entries BLOB NOT NULL);"  /* struct feed_entry: a transaction's */
+    "CREATE TABLE IF NOT EXISTS id_block("
+    "no INTEGER PRIMARY KEY,"  /* seq / ID_BLOCK_CALLS */
+    "hashes BLOB NOT NULL)";   /* of their ids; 0: none */
 
 const char *
 outcome_name(enum outcome o)
@@ -115,8 +118,9 @@ queue_open(struct queue **queue, const char *path, struct error *e)
 	struct queue *q = alloc_zero(1, sizeof(*q));
 	int r = db_open(&q->db, &kind, path, e);
 
+	q->ids.no = -1;
 	*queue = NULL;
-	if (r == 0 && sqlite3_exec(q->db.sqlite, feed_schema, NULL, NULL,
+	if (r == 0 && sqlite3_exec(q->db.sqlite, later_schema, NULL, NULL,
 	    NULL) != SQLITE_OK)
 		r = db_failed(&q->db, e);
 	if (r == 0)
@@ -203,7 +207,7 @@ queue_commit(struct queue *q, struct error *e)
 {
 	bool fed = q->feed.len > 0;
 
-	if (queue_write_hours(q, e) < 0 || (fed && write_feed(q, e) < 0) ||
+	if (queue_write_ids(q, e) < 0 || queue_write_hours(q, e) < 0 || (fed && write_feed(q, e) < 0) ||
 	    db_commit(&q->db, e) < 0)
 		return -1;
 	if (fed)
@@ -222,6 +226,7 @@ queue_rollback(struct queue *q)
 		q->lanes[i].no = 0;
 	memset(q->hours, 0, sizeof(q->hours));
 	q->feed.len = 0;
+	q->ids.no = -1;
 }
 
 static int

@@ -14,7 +14,8 @@ enum queue_statement {
 	/* storing */
 	Q_LANE_OF_WEBHOOK, Q_LANE_OF_ORIGIN, Q_ADD_LANE, Q_BEHIND, Q_PUT,
 	Q_PUT_PAYLOAD, Q_SAME, Q_FORGET_SAME, Q_SEQ_OF_SAME, Q_SAME_OF,
-	Q_PUT_AGAIN, Q_MOVE_PAYLOAD,
+	Q_PUT_AGAIN, Q_MOVE_PAYLOAD, Q_ID_BLOCK, Q_ID_BLOCKS,
+	Q_HAS_ID, Q_PUT_ID_BLOCK,
 	/* delivering */
 	Q_LANE, Q_NEXT_LANE, Q_ARRIVALS, Q_LAST, Q_CHANGES, Q_DUE, Q_NEXT_DUE,
 	Q_WAITING, Q_FIRST_NEW, Q_LOAD,
@@ -25,9 +26,12 @@ enum queue_statement {
 	Q_FED, Q_FEED_NEXT,
 	/* pruning */
 	Q_WALK, Q_WALK_OLD, Q_DELETE, Q_DELETE_ATTEMPTS, Q_DELETE_CHANGES, Q_DELETE_HOURS,
-	Q_VACUUM, Q_FREE_PAGES,
+	Q_DELETE_ID_BLOCKS, Q_VACUUM, Q_FREE_PAGES,
 	Q_N
 };
+
+/* Calls of a block: half a page. */
+enum { ID_BLOCK_CALLS = 512 };
 
 enum { LANE_SLOTS = 256, HOUR_SLOTS = 64, HOUR_BUCKETS = 15 };
 
@@ -47,7 +51,11 @@ struct queue {
 	} lanes[LANE_SLOTS];
 	struct buf text, name; /* of the row and the lane read last */
 	struct hour hours[HOUR_SLOTS]; /* written when committing, */
-	struct buf feed;               /* and struct feed_entries */
+	struct buf feed;               /* and struct feed_entries, */
+	struct id_block {              /* and what calls have for ids */
+		int64_t no; /* -1: none is being filled */
+		uint32_t hashes[ID_BLOCK_CALLS];
+	} ids;
 };
 
 extern const char *const queue_sql[Q_N];
@@ -82,6 +90,16 @@ feed_state(int64_t attempts, bool settled)
 
 /* "QUEUE-shm": who follows watches it. NULL: there is none. */
 char *queue_bell(const struct queue *);
+
+/* Write the hashes of ids of what was stored. */
+int queue_write_ids(struct queue *, struct error *);
+
+/*
+ * The newest call with this id, by the blocks of ids. 1 and its seq; 0: none that
+ * is as new as *covered or newer: those before it are in no block. -1: error.
+ */
+int queue_find_id(struct queue *, struct span id, int64_t *seq,
+    int64_t *covered, struct error *);
 
 /* Write what queue_record has counted. */
 int queue_write_hours(struct queue *, struct error *);

@@ -47,12 +47,21 @@ delete(struct queue *q, const struct walk *w, struct error *e)
 	return 0;
 }
 
+static int
+delete_id_blocks(struct queue *q, struct error *e)
+{
+	static const int64_t calls = ID_BLOCK_CALLS;
+
+	return run_each(q, Q_DELETE_ID_BLOCKS, &calls, 1, e);
+}
+
 /* The rows that hang on no call, and room that the file does not need. */
 static int
 finish(struct queue *q, const struct queue_prune *p, struct error *e)
 {
 	if (run_each(q, Q_DELETE_CHANGES, &p->settled_ms, 1, e) < 0 ||
-	    run_each(q, Q_DELETE_HOURS, &p->settled_ms, 1, e) < 0)
+	    run_each(q, Q_DELETE_HOURS, &p->settled_ms, 1, e) < 0 ||
+	    delete_id_blocks(q, e) < 0)
 		return -1;
 	return db_run(&q->db, db_stmt(&q->db, Q_VACUUM, e), e) < 0 ? -1 : 0;
 }
@@ -123,7 +132,9 @@ queue_prune_old(struct queue *q, struct queue_old *old, struct error *e)
 	if (!old->dry && delete(q, &w, e) < 0)
 		return -1;
 	old->n += (int64_t)w.n_delete;
-	return n == WALK_ROWS;
+	if (n == WALK_ROWS)
+		return 1;
+	return old->dry || delete_id_blocks(q, e) == 0 ? 0 : -1;
 }
 
 int

@@ -32,13 +32,18 @@ const char *const queue_sql[Q_N] = {
 	[Q_FORGET_SAME] = "UPDATE call SET same = NULL WHERE same = ?1",
 
 	[Q_SEQ_OF_SAME] = "SELECT seq FROM call WHERE same = ?1 AND id = ?2",
-	[Q_SAME_OF] = "SELECT same FROM call WHERE seq = ?1 AND due IS NULL "
+	[Q_SAME_OF] = "SELECT same, id FROM call WHERE seq = ?1 AND due IS NULL "
 	    "AND EXISTS(SELECT 1 FROM payload WHERE payload.seq = call.seq)",
 	[Q_PUT_AGAIN] = "INSERT INTO call(lane, due, outcome, attempts, taken, "
 	    "settled, turn, body, same, id, event, name) "
 	    "SELECT lane, 0, 0, 0, ?2, ?2, NULL, body, ?3, id, event, name "
 	    "FROM call WHERE seq = ?1",
 	[Q_MOVE_PAYLOAD] = "UPDATE payload SET seq = ?2 WHERE seq = ?1",
+
+	[Q_ID_BLOCK] = "SELECT hashes FROM id_block WHERE no = ?1",
+	[Q_ID_BLOCKS] = "SELECT no, hashes FROM id_block ORDER BY no DESC",
+	[Q_HAS_ID] = "SELECT 1 FROM call WHERE seq = ?1 AND id = ?2",
+	[Q_PUT_ID_BLOCK] = "INSERT OR REPLACE INTO id_block VALUES(?1, ?2)",
 
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",
 	[Q_NEXT_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no > ?1 "
@@ -110,6 +115,8 @@ const char *const queue_sql[Q_N] = {
 	[Q_DELETE_ATTEMPTS] = "DELETE FROM attempt WHERE call = ?1",
 	[Q_DELETE_CHANGES] = "DELETE FROM change WHERE time < ?1",
 	[Q_DELETE_HOURS] = "DELETE FROM hour WHERE hour < ?1 / 3600000",
+	[Q_DELETE_ID_BLOCKS] = "DELETE FROM id_block "
+	    "WHERE no < (SELECT min(seq) FROM call) / ?1",
 	[Q_VACUUM] = "PRAGMA incremental_vacuum(256)",
 	[Q_FREE_PAGES] = "PRAGMA freelist_count",
 };

@@ -115,6 +115,123 @@ same_of(struct span id, struct span event, unsigned char same[SAME_BYTES])
 	return (struct span){ (char *)same, len + sizeof(h) };
 }
 
+/* Ids */
+
+enum { ID_BLOCK_BYTES = ID_BLOCK_CALLS * sizeof(uint32_t) };
+
+/* 0 is no id's. */
+static uint32_t
+hash_of_id(struct span id)
+{
+	uint32_t h = (uint32_t)hash(id);
+
+	return id.len == 0 ? 0 : h ? h : 1;
+}
+
+static void
+copy_block(uint32_t *hashes, struct span block)
+{
+	memset(hashes, 0, ID_BLOCK_BYTES);
+	memcpy(hashes, block.p, block.len < ID_BLOCK_BYTES ? block.len :
+	    ID_BLOCK_BYTES);
+}
+
+int
+queue_write_ids(struct queue *q, struct error *e)
+{
+	sqlite3_stmt *stmt;
+
+	if (q->ids.no < 0)
+		return 0;
+	stmt = db_stmt(&q->db, Q_PUT_ID_BLOCK, e);
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, q->ids.no);
+	db_bind_blob(&q->db, stmt, 2, (struct span){
+	    (const char *)q->ids.hashes, ID_BLOCK_BYTES });
+	/* Others may go on with it. */
+	q->ids.no = -1;
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+}
+
+/* A block that is filled up is written, and the next one begun. */
+static int
+note_id(struct queue *q, int64_t seq, uint32_t id_hash, struct error *e)
+{
+	int64_t no = seq / ID_BLOCK_CALLS;
+	sqlite3_stmt *stmt;
+	int rc;
+
+	if (no != q->ids.no) {
+		if (queue_write_ids(q, e) < 0)
+			return -1;
+		stmt = db_stmt(&q->db, Q_ID_BLOCK, e);
+		if (!stmt)
+			return -1;
+		db_bind_int(&q->db, stmt, 1, no);
+		rc = db_step(&q->db, stmt, e);
+		if (rc < 0)
+			return -1;
+		copy_block(q->ids.hashes, rc == SQLITE_ROW ?
+		    db_column(stmt, 0) : (struct span){ "", 0 });
+		db_reset(stmt);
+		q->ids.no = no;
+	}
+	q->ids.hashes[seq % ID_BLOCK_CALLS] = id_hash;
+	return 0;
+}
+
+/* The newest of a block's calls with that id; 0: none. */
+static int
+look_in_block(struct queue *q, int64_t no, struct span block, struct span id,
+    int64_t *seq, struct error *e)
+{
+	uint32_t hashes[ID_BLOCK_CALLS], wanted = hash_of_id(id);
+	sqlite3_stmt *stmt;
+	int rc, i;
+
+	copy_block(hashes, block);
+	for (i = ID_BLOCK_CALLS - 1; i >= 0; i--) {
+		if (hashes[i] != wanted)
+			continue;
+		*seq = no * ID_BLOCK_CALLS + i;
+		stmt = db_stmt(&q->db, Q_HAS_ID, e);
+		if (!stmt)
+			return -1;
+		db_bind_int(&q->db, stmt, 1, *seq);
+		db_bind_text(&q->db, stmt, 2, id);
+		rc = db_step(&q->db, stmt, e);
+		if (rc < 0)
+			return -1;
+		db_reset(stmt);
+		if (rc == SQLITE_ROW)
+			return 1;
+	}
+	return 0;
+}
+
+int
+queue_find_id(struct queue *q, struct span id, int64_t *seq, int64_t *covered,
+    struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_ID_BLOCKS, e);
+	int rc = stmt ? SQLITE_ROW : -1, r = 0;
+
+	*covered = INT64_MAX;
+	while (r == 0 && rc == SQLITE_ROW &&
+	    (rc = db_step(&q->db, stmt, e)) == SQLITE_ROW) {
+		int64_t no = sqlite3_column_int64(stmt, 0);
+
+		/* What was stored before there were blocks may be in it. */
+		*covered = (no + 1) * ID_BLOCK_CALLS;
+		r = look_in_block(q, no, db_column(stmt, 1), id, seq, e);
+	}
+	if (rc < 0)
+		return -1;
+	db_reset(stmt);
+	return r;
+}
+
 /* Storing */
 
 /* Is an unsettled call of the same order key there? */
@@ -132,13 +249,13 @@ is_behind(struct queue *q, int64_t lane, int64_t turn, struct error *e)
 }
 
 static int
-put_payload(struct queue *q, struct span text, struct error *e)
+put_payload(struct queue *q, int64_t seq, struct span text, struct error *e)
 {
 	sqlite3_stmt *stmt = db_stmt(&q->db, Q_PUT_PAYLOAD, e);
 
 	if (!stmt)
 		return -1;
-	db_bind_int(&q->db, stmt, 1, sqlite3_last_insert_rowid(q->db.sqlite));
+	db_bind_int(&q->db, stmt, 1, seq);
 	db_bind_blob(&q->db, stmt, 2, text);
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
@@ -149,7 +266,7 @@ put(struct queue *q, const struct queue_call *c, struct span same,
     int64_t now_ms, struct error *e)
 {
 	sqlite3_stmt *stmt;
-	int64_t lane, turn = 0;
+	int64_t lane, turn = 0, seq;
 	int behind = 0, n;
 
 	if (lane_of(q, c, &lane, e) < 0)
@@ -176,7 +293,9 @@ put(struct queue *q, const struct queue_call *c, struct span same,
 	n = db_run(&q->db, stmt, e);
 	if (n <= 0)
 		return n;
-	return put_payload(q, c->text, e) < 0 ? -1 : 1;
+	seq = sqlite3_last_insert_rowid(q->db.sqlite);
+	return put_payload(q, seq, c->text, e) < 0 ||
+	    note_id(q, seq, hash_of_id(c->id), e) < 0 ? -1 : 1;
 }
 
 enum { REPEATS, ANOTHER_ID, GONE };
@@ -261,10 +380,11 @@ queue_find_same(struct queue *q, struct span id, struct span event,
 
 /* A new row like the old one, which it replaces for repeats. */
 static int
-put_again(struct queue *q, int64_t seq, struct span same, int64_t now_ms,
-    struct error *e)
+put_again(struct queue *q, int64_t seq, struct span same, uint32_t id_hash,
+    int64_t now_ms, struct error *e)
 {
 	sqlite3_stmt *stmt;
+	int64_t again;
 
 	if (same.len && forget(q, same, e) < 0)
 		return -1;
@@ -274,11 +394,15 @@ put_again(struct queue *q, int64_t seq, struct span same, int64_t now_ms,
 	db_bind_int(&q->db, stmt, 1, seq);
 	db_bind_int(&q->db, stmt, 2, now_ms);
 	db_bind_blob(&q->db, stmt, 3, same);
-	if (db_run(&q->db, stmt, e) < 0 ||
-	    !(stmt = db_stmt(&q->db, Q_MOVE_PAYLOAD, e)))
+	if (db_run(&q->db, stmt, e) < 0)
+		return -1;
+	again = sqlite3_last_insert_rowid(q->db.sqlite);
+	stmt = note_id(q, again, id_hash, e) < 0 ? NULL :
+	    db_stmt(&q->db, Q_MOVE_PAYLOAD, e);
+	if (!stmt)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, seq);
-	db_bind_int(&q->db, stmt, 2, sqlite3_last_insert_rowid(q->db.sqlite));
+	db_bind_int(&q->db, stmt, 2, again);
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 1;
 }
 
@@ -287,6 +411,7 @@ queue_replay(struct queue *q, int64_t seq, int64_t now_ms, struct error *e)
 {
 	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SAME_OF, e);
 	struct buf same = { 0 };
+	uint32_t id_hash;
 	int rc;
 
 	if (!stmt)
@@ -299,8 +424,9 @@ queue_replay(struct queue *q, int64_t seq, int64_t now_ms, struct error *e)
 		return rc < 0 ? -1 : 0;
 	}
 	buf_span(&same, db_column(stmt, 0));
+	id_hash = hash_of_id(db_column(stmt, 1));
 	db_reset(stmt);
-	rc = put_again(q, seq, buf_bytes(&same), now_ms, e);
+	rc = put_again(q, seq, buf_bytes(&same), id_hash, now_ms, e);
 	buf_clear(&same);
 	return rc;
 }
