@@ -22,7 +22,7 @@ enum admin_option {
 	ADMIN_ED25519, ADMIN_OVERLAP, ADMIN_SECRETS,
 	ADMIN_WEBHOOK, ADMIN_EVENT, ADMIN_NAME, ADMIN_OUTCOME, ADMIN_STATUS,
 	ADMIN_SINCE, ADMIN_UNTIL, ADMIN_LIMIT, ADMIN_DRY_RUN, ADMIN_FOLLOW,
-	ADMIN_BEFORE, ADMIN_YES,
+	ADMIN_BEFORE, ADMIN_OUTPUT, ADMIN_YES,
 	ADMIN_LAST = ADMIN_YES,
 };
 
@@ -49,6 +49,7 @@ struct admin {
 	const char *overlap;       /* NULL: the default */
 	struct admin_filter filter;
 	const char *before;        /* of prune; NULL: not given */
+	const char *output;        /* of report; NULL: standard output */
 	uint64_t given;            /* ADMIN_BITs of the options */
 	struct admin_change *changes; /* in the order given */
 	size_t n_changes, cap_changes;
@@ -121,6 +122,7 @@ void admin_show_calls(struct admin *);
 void admin_replay(struct admin *);
 void admin_prune(struct admin *);
 void admin_stats(struct admin *);
+void admin_report(struct admin *);
 
 void admin_events(struct admin *);
 void admin_check(struct admin *);

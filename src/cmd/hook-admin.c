@@ -29,6 +29,7 @@ static const char usage[] =
     "       hook-admin -q QUEUE [--dry-run | --yes] [FILTER ...] replay CALL ...\n"
     "       hook-admin -q QUEUE [--dry-run | --yes] [--outcome OUTCOME] --before TIME prune\n"
     "       hook-admin -q QUEUE [--json] [--since TIME] stats\n"
+    "       hook-admin -q QUEUE [-w FILE] [--output FILE] [--since TIME] report\n"
     "       hook-admin [-c DIR] [--asyncapi | --json | --markdown] events\n"
     "       hook-admin [-v] [-c DIR] [-w FILE] check\n"
     "       hook-admin [-v] [-c DIR] [--json] diff A B [FILE ...]\n"
@@ -58,6 +59,7 @@ static const struct option options[] = {
 	{ "name", required_argument, NULL, ADMIN_NAME },
 	{ "order", required_argument, NULL, ADMIN_ORDER },
 	{ "outcome", required_argument, NULL, ADMIN_OUTCOME },
+	{ "output", required_argument, NULL, ADMIN_OUTPUT },
 	{ "overlap", required_argument, NULL, ADMIN_OVERLAP },
 	{ "queue", required_argument, NULL, 'q' },
 	{ "rate", required_argument, NULL, ADMIN_RATE },
@@ -133,6 +135,8 @@ static const struct command {
 	{ "remove", admin_remove, 1, ANY, ADMIN_BIT(ADMIN_SECRETS) },
 	{ "replay", admin_replay, 0, ANY, FILTERS | ADMIN_BIT(ADMIN_OUTCOME) |
 	    ADMIN_BIT(ADMIN_DRY_RUN) | ADMIN_BIT(ADMIN_YES) | QUEUE },
+	{ "report", admin_report, 0, 0, ADMIN_BIT(ADMIN_OUTPUT) |
+	    ADMIN_BIT(ADMIN_SINCE) | QUEUE },
 	{ "secret", admin_secret, 1, ANY, ADMIN_BIT(ADMIN_ED25519) |
 	    ADMIN_BIT(ADMIN_OVERLAP) | ADMIN_BIT(ADMIN_SECRETS) | JSON },
 	{ "set", admin_set, 1, 1, MEMBERS & ~(ADMIN_BIT(ADMIN_ID) |
@@ -327,6 +331,10 @@ take_option(struct admin *a, int c)
 		break;
 	case 'q':
 		a->queue_path = optarg;
+		break;
+	case ADMIN_OUTPUT:
+		a->output = optarg;
+		note_option(a, ADMIN_OUTPUT, NULL);
 		break;
 	case 'w':
 		a->registry_path = optarg;
