@@ -82,8 +82,8 @@ well_formed() {
 	[ "$(card page 'Failed for good')" = "$(jq -s 'map(.dead) | add' stats)" ]
 	[ "$(card page 'Failed for good')" = 2 ]
 	[ "$(card page 'Waiting now')" = 1 ]
-	text page >read
-	grep -qx 'http-5xx' read
+	text page >shown
+	grep -qx 'http-5xx' shown
 	grep -q "http://127.0.0.1:$SINK_PORT/a" page
 	# The row of the webhook.
 	[ "$(grep -o '<tr><th scope="row"><bdi>good</bdi>.*' page |
@@ -97,7 +97,7 @@ well_formed() {
 @test "nothing is fetched, nothing runs" {
 	delivered
 	hook-admin -q q report >page
-	if grep -Eio '<(script|link|img|iframe|object|embed|base|form)|[ \n](src|href|action|on[a-z]+)=|@import|javascript:' page; then false; fi
+	if grep -Eio '<(script|link|img|iframe|object|embed|base|form)|[[:space:]](src|href|action|on[a-z]+)=|@import|javascript:' page; then false; fi
 	[ "$(grep -o 'url([^)]*)' page | sort -u)" = 'url(#hatch)' ]
 	grep -q "Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"" page
 }
@@ -142,9 +142,9 @@ well_formed() {
 		{"id":"off","url":"http://b.example/","subscriptions":"ping","disabled":true}]' >w.json
 	hook-admin -q q -w w.json report >page
 	well_formed page
-	text page >read
-	grep -qx never read
-	grep -qx off read
+	text page >shown
+	grep -qx never shown
+	grep -qx off shown
 	grep -q 'http://a.example/x' page
 	if grep -q 't=1' page; then false; fi
 	hook-admin -q q report --since 3650d >page
