@@ -194,11 +194,11 @@ admin_replay(struct admin *a)
 
 /* prune */
 
-/* After a transaction others get as long, and a look more: store/db's on_busy. */
+/* After a transaction others get thrice as long, and a look: store/db's on_busy. */
 static void
 make_room(int64_t from_us)
 {
-	int64_t us = clock_mono_us() - from_us + 1000;
+	int64_t us = 3 * (clock_mono_us() - from_us) + 1000;
 	const struct timespec pause = { us / 1000000, us % 1000000 * 1000 };
 
 	(void)nanosleep(&pause, NULL);
