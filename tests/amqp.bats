@@ -127,6 +127,31 @@ pings() { # FROM TO
 	[ "$(post)" = 202 ]
 }
 
+@test "ev-listen, the broker gone for longer: 503 each time, in words" {
+	ev-pull -q "$URL" --declare
+	ev-listen -q "$URL" --listen 127.0.0.1:0 --port-file port 2>said 3>&- 4>&- &
+	EV_STARTED+=($!)
+	wait_until test -s port
+	# RabbitMQ 3.10: a quorum queue whose node is killed within a moment of its
+	# declaration confirms nothing any more. The counts show that it is older.
+	echo '{"name":"a"}' | ev-push -q "$URL"
+	wait_until has_messages "$NAME" 1
+	rabbit_kill "$NODE" 1
+	for _ in 1 2 3; do
+		[ "$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' \
+			-d '{"name":"ping","id":"x"}' "http://127.0.0.1:$(<port)/events" 3>&- 4>&-)" = 503 ]
+	done
+	rabbit_start "$NODE" 1
+	rabbit_wait "$NODE" 1
+	again() {
+		[ "$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' \
+			-d '{"name":"ping","id":"x"}' "http://127.0.0.1:$(<port)/events" 3>&- 4>&-)" = 202 ]
+	}
+	wait_until again
+	LC_ALL=C grep -v '^[ -~]*$' said && return 1
+	grep -q 'can be written to again' said
+}
+
 @test "foreign messages: line ends, ids in message-id, no JSON, barriers" {
 	command -v amqp-publish || skip "no amqp-tools here"
 	ev-pull -q "$URL" --declare

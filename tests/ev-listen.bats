@@ -489,6 +489,28 @@ poster() { # NAME
 	[ "$(texts | wc -l)" -eq 1000 ]
 }
 
+@test "out of descriptors: those that are connected are served, others later" {
+	(
+		ulimit -n 40
+		exec ev-listen -q events --listen 127.0.0.1:0 --port-file port \
+			--connections 1000 2>said 3>&- 4>&-
+	) &
+	PID=$!
+	EV_STARTED+=("$PID")
+	wait_until test -s port
+	URL=http://127.0.0.1:$(<port)
+	local fd fds=()
+	for _ in {1..60}; do
+		exec {fd}<>"/dev/tcp/127.0.0.1/$(<port)"
+		fds+=("$fd")
+	done
+	printf 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n' >&"${fds[0]}"
+	IFS= read -r -t "$DEADLINE" line <&"${fds[0]}"
+	[[ $line == *' 200 '* ]]
+	for fd in "${fds[@]}"; do exec {fd}>&-; done
+	[ "$(post application/json '{"name":"a"}')" = 202 ]
+}
+
 @test "what it takes ev-pull feeds, woken by the commit" {
 	ev-pull -q events -- sh -c 'while IFS= read -r l; do echo "$l"; done' \
 		>pulled 2>said 3>&- 4>&- &

@@ -24,6 +24,7 @@ enum {
 	CONNECTION_BYTES = 16 * 1024,
 	MAX_ACCEPTED = 64,   /* in a turn */
 	MAX_FDS = 16,
+	FULL_MS = 200,       /* then descriptors are looked for again */
 	/* Of a body that is refused: read, so that the connection can be kept
 	 * and the client sees the answer; one that is longer costs both. */
 	MAX_DROPPED_BYTES = 1 << 20,
@@ -56,7 +57,7 @@ struct listener {
 	struct peer *peers;
 	size_t n_peers, n_requests, held_bytes;
 	int64_t look_ms;    /* no deadline is before that; -1: there is none */
-	bool full;          /* no descriptors: no accept until one is closed */
+	int64_t full_ms;    /* no descriptors: no accept before that; -1 */
 	bool stopping, resumed;
 	struct listen_request *ready, **ready_tail;
 };
@@ -126,7 +127,7 @@ on_connection(void *ctx, struct MHD_Connection *c, void **context,
 	else
 		l->peers = p->next;
 	l->n_peers--;
-	l->full = false;
+	l->full_ms = -1;
 	free(p);
 	*context = NULL;
 }
@@ -161,8 +162,9 @@ accept_all(struct listener *l, int fd)
 		len = sizeof(a);
 		got = accept(fd, (struct sockaddr *)&a, &len);
 		if (got < 0) {
-			l->full = errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM;
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOBUFS || errno == ENOMEM)
+				l->full_ms = clock_mono_ms() + FULL_MS;
 			return;
 		}
 		/* It closes what it does not take. */
@@ -437,7 +439,7 @@ listener_open(const struct listener_options *o, struct error *e)
 	l->options.n_fds = o->n_fds < MAX_FDS ? o->n_fds : MAX_FDS;
 	for (i = 0; i < l->options.n_fds; i++)
 		l->fds[i] = o->fds[i];
-	l->look_ms = -1;
+	l->look_ms = l->full_ms = -1;
 	l->ready_tail = &l->ready;
 	l->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET |
 	    MHD_USE_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
@@ -489,7 +491,7 @@ listener_close(struct listener *l)
 }
 
 static int
-timeout_of(struct listener *l, int64_t deadline_ms)
+timeout_of(struct listener *l, int64_t deadline_ms, bool is_full)
 {
 	MHD_UNSIGNED_LONG_LONG library_ms;
 	int64_t left_ms;
@@ -498,6 +500,8 @@ timeout_of(struct listener *l, int64_t deadline_ms)
 		return 0;
 	if (l->look_ms >= 0 && (deadline_ms < 0 || l->look_ms < deadline_ms))
 		deadline_ms = l->look_ms;
+	if (is_full && (deadline_ms < 0 || l->full_ms < deadline_ms))
+		deadline_ms = l->full_ms;
 	left_ms = deadline_ms < 0 ? -1 : deadline_ms - clock_mono_ms();
 	if (deadline_ms >= 0 && left_ms < 0)
 		left_ms = 0;
@@ -511,7 +515,8 @@ int
 listener_wait(struct listener *l, int also_fd, int64_t deadline_ms,
     struct error *e)
 {
-	bool accepts = !l->full && l->n_peers < l->options.max_connections;
+	bool is_full = l->full_ms >= 0 && clock_mono_ms() < l->full_ms;
+	bool accepts = !is_full && l->n_peers < l->options.max_connections;
 	struct pollfd fds[2 + MAX_FDS] = {
 		{ also_fd, POLLIN, 0 }, { l->epoll, POLLIN, 0 },
 	};
@@ -519,7 +524,7 @@ listener_wait(struct listener *l, int also_fd, int64_t deadline_ms,
 
 	for (i = 0; i < n; i++)
 		fds[2 + i] = (struct pollfd){ l->fds[i], POLLIN, 0 };
-	if (poll(fds, 2 + n, timeout_of(l, deadline_ms)) < 0 && errno != EINTR)
+	if (poll(fds, 2 + n, timeout_of(l, deadline_ms, is_full)) < 0 && errno != EINTR)
 		return error_set(e, "cannot wait: %s", strerror(errno));
 	for (i = 0; i < n; i++)
 		if (fds[2 + i].revents)

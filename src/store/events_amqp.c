@@ -109,6 +109,9 @@ try_later(struct broker *b)
 
 	if (wait_ms > MAX_WAIT_MS)
 		wait_ms = MAX_WAIT_MS;
+	/* Who pushes seldom asks: he is to find the broker when it is back. */
+	if (!b->pulls && wait_ms > b->wishes.patience_ms / 3)
+		wait_ms = b->wishes.patience_ms / 3;
 	(void)random_hex(digits, 1);
 	wait_ms += wait_ms * (digits[0] & 15) / 16;
 	b->retry_ms = clock_mono_ms() + (round ? wait_ms : 0);
@@ -295,6 +298,8 @@ send_all(struct broker *b, int64_t patience_ms, struct error *e)
 
 	b->n_confirmed = 0;
 	b->refused = NULL;
+	error_set(e, "%s: no connection; another will be tried later",
+	    b->events.shown);
 	while (r == -1) {
 		if (!b->c && b->retry_ms > until_ms)
 			return -1; /* the error is that of the last try */
