@@ -38,6 +38,12 @@ counts() {
 		echo "$1: $2 ${*:4}: '$got', not '$3'" >&2
 		return 1
 	}
+
+# at_least FILE NAME N: the same, where more is no fault.
+at_least() {
+	local n
+	n=$(value "$1" "$2") && [ -n "$n" ] && [ "$n" -ge "$3" ]
+}
 }
 
 is_running() { # FILE: it says so
