@@ -301,7 +301,7 @@ file_next(struct events *events, size_t max, size_t max_bytes,
 {
 	struct file *ev = (struct file *)events;
 	sqlite3_stmt *stmt = db_stmt(&ev->db, NEXT, e);
-	struct events_given g;
+	struct events_given g = { .unfit = NULL };
 	size_t bytes = 0;
 	int rc = SQLITE_DONE, n = 0;
 
