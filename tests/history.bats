@@ -533,6 +533,10 @@ no_scan() {
 	no_scan deliveries --since 1h
 	no_scan deliveries --since 2h --until 1h
 	no_scan deliveries --webhook good --since 1h
+	for filter in '--name ping' '--outcome dead' '--outcome answered'; do
+		# shellcheck disable=SC2086
+		no_scan deliveries --limit 50 $filter
+	done
 	no_scan show 1
 	no_scan show "$id"
 	no_scan stats
@@ -542,7 +546,7 @@ no_scan() {
 	no_scan replay --webhook good
 	no_scan prune --before 1h
 	# These walk from the newest on, and end when --limit are found.
-	for filter in '' '--name ping' '--status 204' '--outcome dead'; do
+	for filter in '' '--status 204'; do
 		# shellcheck disable=SC2086
 		plans deliveries --limit 50 $filter
 		grep -qE 'SCAN c( |$)' plans

@@ -191,7 +191,7 @@ sql() { # NAME
 		[ -n "$(sql $name)" ]
 		sqlite3 q "EXPLAIN QUERY PLAN $(sql $name)" >plan
 		if grep -E 'SCAN (call|c|d|attempt|a|b)$' plan; then cat plan >&2; false; fi
-		grep -q 'call_dead' plan
+		grep -Eq 'call_d(ead|ied)' plan
 	done
 	sqlite3 q "EXPLAIN QUERY PLAN $(sql hours_sql)" >plan
 	grep -q hour plan

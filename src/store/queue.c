@@ -49,6 +49,11 @@ static const char schema[] =
     "CREATE INDEX call_turn ON call(lane, turn)"
     "WHERE turn IS NOT NULL AND due IS NOT NULL;"
     "CREATE INDEX call_dead ON call(lane) WHERE outcome = 4;"
+    /* In the order of seq, of all lanes. */
+    "CREATE INDEX call_died ON call(outcome) WHERE outcome = 4;"
+    "CREATE INDEX call_answered ON call(outcome) WHERE outcome = 2;"
+    /* Names are few: a call comes at the end of those of its own. */
+    "CREATE INDEX call_name ON call(name);"
     "CREATE TABLE payload(seq INTEGER PRIMARY KEY, text BLOB NOT NULL);"
     "CREATE TABLE attempt("
     "call INTEGER NOT NULL, n INTEGER NOT NULL,"

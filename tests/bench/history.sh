@@ -72,6 +72,8 @@ ask "  of a webhook, dead" deliveries --webhook wh_1 --outcome dead --limit 50
 ask "  dead" deliveries --outcome dead --limit 50
 ask "  of an hour, six days ago" deliveries --since 144h --until 143h --limit 50
 ask "  of an event" deliveries --event "$event"
+ask "  of a name that is none" deliveries --name nosuch --limit 50
+ask "  answered, which none is" deliveries --outcome answered --limit 50
 ask "  with a status that is rare" deliveries --status 500 --limit 50
 ask "  with the usual status" deliveries --status 204 --limit 50
 ask "show, by number" show 77
