@@ -773,7 +773,8 @@ report_page(struct report *r, struct buf *b)
 	struct bars *bars = alloc_zero(1, sizeof(*bars));
 
 	fill_bars(bars, r);
-	qsort(r->rows, r->n_rows, sizeof(*r->rows), by_worry);
+	if (r->n_rows)
+		qsort(r->rows, r->n_rows, sizeof(*r->rows), by_worry);
 	buf_puts(b, head);
 	buf_puts(b, "<header><h1>Deliveries</h1>\n<p class=\"soft\">Queue ");
 	put_foreign(b, r->queue);
