@@ -13,7 +13,8 @@ setup_file() {
 	export NODE
 	mkdir "$NODE"
 	certificates
-	local tls=$((30000 + RANDOM % 2000))
+	rabbit_base
+	local tls=$((RABBIT_BASE + 45))
 	export TLS_PORT=$tls
 	CONFIG=("listeners.ssl.1 = 127.0.0.1:$tls"
 		"ssl_options.cacertfile = $NODE/ca.pem"

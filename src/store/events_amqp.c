@@ -53,6 +53,8 @@ struct broker {
 	size_t host;             /* connected to, or to be tried next */
 	unsigned n_failures;     /* in a row */
 	int64_t retry_ms;
+	uint64_t n_connections;  /* so far */
+	struct error why;        /* the last try to connect failed; told */
 	bool lost, blocked, pulls, counts;
 	int64_t quiet_ms;        /* with wishes.drain: when nothing came for */
 	bool quiet;              /* long enough; it did not */
@@ -140,6 +142,7 @@ lose(struct broker *b, const struct error *e)
 	try_later(b);
 }
 
+static void listen_on(struct broker *);
 static void on_delivered(void *, uint64_t, struct span, struct span);
 static void on_confirmed(void *, uint64_t, bool);
 static void on_refused(void *, const char *);
@@ -160,6 +163,10 @@ connect_once(struct broker *b, struct error *e)
 		try_later(b);
 		return -1;
 	}
+	b->n_connections++;
+	b->why.text[0] = '\0';
+	if (b->pulls)
+		listen_on(b);
 	b->eager = true;
 	b->first = 1;
 	b->last = 0;
@@ -374,12 +381,24 @@ settle(struct broker *b, int64_t from, int64_t to)
 	    sizeof(*b->done));
 	b->done[b->n_done++] = (struct range){ from, to };
 	for (i = 0; i < b->n_done; i++) {
-		if (b->done[i].from != b->settled + 1)
+		if (b->done[i].from > b->settled + 1)
 			continue;
-		b->settled = b->done[i].to;
+		if (b->done[i].to > b->settled)
+			b->settled = b->done[i].to;
 		b->done[i] = b->done[--b->n_done];
 		i = (size_t)-1; /* from the start: they are few */
 	}
+}
+
+static bool
+is_settled(const struct broker *b, int64_t tag)
+{
+	size_t i;
+
+	for (i = 0; i < b->n_done; i++)
+		if (b->done[i].from <= tag && tag <= b->done[i].to)
+			return true;
+	return tag <= b->settled;
 }
 
 /* The event with the message's id, where it has none. */
@@ -478,8 +497,11 @@ broker_heard(struct events *events, struct error *e)
 {
 	struct broker *b = (struct broker *)events;
 
-	if (!b->c && clock_mono_ms() >= b->retry_ms)
-		(void)connect_once(b, e);
+	if (!b->c && clock_mono_ms() >= b->retry_ms &&
+	    connect_once(b, e) < 0 && strcmp(e->text, b->why.text) != 0) {
+		tell(b, "%s; connecting again", e->text);
+		b->why = *e;
+	}
 	b->eager = false;
 	if (b->c && amqp_take(b->c, 0, e) < 0)
 		lose(b, e);
@@ -537,9 +559,9 @@ broker_next(struct events *events, size_t max, size_t max_bytes,
 		const struct events_given out = { g->tag, 0,
 			{ b->held.p + g->at, g->len }, g->unfit };
 
-		give(ctx, &out);
 		bytes += g->len;
 		n++;
+		give(ctx, &out);
 	}
 	if (b->first_given < b->n_given)
 		return n;
@@ -558,8 +580,10 @@ ack(struct broker *b, int64_t from, int64_t to, struct error *e)
 
 	if (from == b->settled + 1)
 		return amqp_ack(b->c, (uint64_t)(to - b->base), true, e);
+	/* Those that were dropped when they came are among them. */
 	for (tag = from; tag <= to; tag++)
-		if (amqp_ack(b->c, (uint64_t)(tag - b->base), false, e) < 0)
+		if (!is_settled(b, tag) &&
+		    amqp_ack(b->c, (uint64_t)(tag - b->base), false, e) < 0)
 			return -1;
 	return 0;
 }
@@ -631,7 +655,7 @@ broker_each_dead(struct events *events,
 static int
 requeue_one(struct broker *b, uint64_t tag, struct span body, struct error *e)
 {
-	struct amqp *c = b->c;
+	uint64_t connection = b->n_connections;
 	struct letter *l;
 
 	b->n_letters = 0;
@@ -639,7 +663,7 @@ requeue_one(struct broker *b, uint64_t tag, struct span body, struct error *e)
 	l->body = body;
 	if (send_all(b, BURY_MS, e) < 0)
 		return -1;
-	return b->c == c ? amqp_ack(c, tag, false, e) :
+	return b->n_connections == connection ? amqp_ack(b->c, tag, false, e) :
 	    error_set(e, "the connection was lost: ask for it again");
 }
 
@@ -650,13 +674,18 @@ broker_requeue(struct events *events, int64_t wanted, struct error *e)
 	struct amqp_dead d;
 	struct span body;
 	uint64_t tag;
-	int64_t number = 0;
-	int n = 0, r;
+	int64_t number = 0, last;
+	int n = 0, r = 0;
 
-	if (!b->c && connect_any(b, e) < 0)
+	/* Not those that die meanwhile. */
+	if ((!b->c && connect_any(b, e) < 0) ||
+	    amqp_count(b->c, true, &last, e) < 0)
 		return -1;
-	while ((r = amqp_get_dead(b->c, &tag, &body, &d, e)) == 1) {
-		if (wanted && ++number != wanted)
+	if (wanted && wanted < last)
+		last = wanted;
+	while (number < last &&
+	    (r = amqp_get_dead(b->c, &tag, &body, &d, e)) == 1) {
+		if (++number != wanted && wanted)
 			continue;
 		if (requeue_one(b, tag, body, e) < 0)
 			return -1;

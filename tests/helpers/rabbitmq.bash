@@ -21,15 +21,27 @@ rabbit_env() {
 		RABBITMQ_CTL_ERL_ARGS="+S 1:1")
 }
 
+# rabbit_base: fifty ports for epmd and the nodes, below those that the system gives
+# to who connects, and free as far as can be seen. Sets RABBIT_BASE.
+rabbit_base() {
+	local port
+	while :; do
+		RABBIT_BASE=$((20000 + (RANDOM % 250) * 50))
+		for port in 2 10 11 20 21 30 31 45; do
+			if (exec 9<>"/dev/tcp/127.0.0.1/$((RABBIT_BASE + port))") 2>/dev/null; then
+				continue 2
+			fi
+		done
+		break
+	done
+	export RABBIT_BASE
+}
+
 # rabbit_start DIR NODE [CONFIG-LINE…]: a node, again perhaps; the first call's lines
 # count. Sets RABBIT_PORT; its id is in DIR/beam.NODE.
 rabbit_start() {
 	local dir=$1 node=$2
-	if [ -z "${RABBIT_BASE:-}" ]; then
-		# Free as far as can be seen; epmd and all nodes are there.
-		RABBIT_BASE=$((20000 + (RANDOM % 400) * 50))
-		export RABBIT_BASE
-	fi
+	[ -n "${RABBIT_BASE:-}" ] || rabbit_base
 	mkdir -p "$dir"
 	if [ ! -e "$dir/rabbitmq.conf" ]; then
 		: >"$dir/env"

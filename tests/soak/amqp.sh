@@ -17,7 +17,7 @@ tmp=$(mktemp -d)
 trap 'end_chain; rabbit_stop "$tmp/rabbit"; rm -rf "$tmp"' EXIT
 cd "$tmp"
 
-RABBIT_BASE=$((20000 + (RANDOM % 400) * 50))
+rabbit_base
 config=("cluster_formation.peer_discovery_backend = classic_config"
 	"cluster_partition_handling = ignore")
 hosts=
