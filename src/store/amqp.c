@@ -620,12 +620,16 @@ amqp_declare(struct amqp *a, struct error *e)
 		number_entry("x-delivery-limit", DELIVERY_LIMIT),
 		flag("x-single-active-consumer"), /* the last: if asked for */
 	};
+	/* Each look at dead letters is a delivery: RabbitMQ 4's limit, 20, would
+	 * drop them. */
+	amqp_table_entry_t kept[] = { arguments[0],
+		number_entry("x-delivery-limit", INT32_MAX) };
 	const int n = sizeof(arguments) / sizeof(arguments[0]);
 
 	amqp_channel_open(a->c, ASIDE);
 	if (check(a, "no channel", e) < 0 ||
 	    declare_exchange(a, dead_name(a), e) < 0 ||
-	    declare_queue(a, dead_name(a), (amqp_table_t){ 1, arguments },
+	    declare_queue(a, dead_name(a), (amqp_table_t){ 2, kept },
 	    e) < 0 || declare_exchange(a, name(a->url->queue), e) < 0)
 		return -1;
 	return declare_queue(a, name(a->url->queue), (amqp_table_t){

@@ -625,6 +625,8 @@ broker_bury(struct events *events, const struct events_dead *d,
 	l->dead = &dead;
 	if (send_all(b, BURY_MS, e) < 0)
 		return -1;
+	/* While it waited, events may have come in. */
+	b->eager = true;
 	return b->base == base ? broker_ack(events, d->tag, d->tag, e) : 0;
 }
 
