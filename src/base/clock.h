@@ -19,6 +19,13 @@ int64_t clock_wall_ms(void);   /* since 1970, UTC */
 /* What poll(2) is to wait at most until a monotonic time; negative: for ever. */
 int clock_left_ms(int64_t until_ms);
 
+/* Of two deadlines, or moments, the first; a negative one is none. */
+static inline int64_t
+clock_earlier(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 /* "2026-11-23T18:42:00.123Z" (RFC 3339), at out. */
 void clock_rfc3339(int64_t wall_ms, char out[CLOCK_RFC3339_BYTES]);
 

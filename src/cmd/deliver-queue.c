@@ -191,21 +191,15 @@ deliver_tend_queue(struct deliver *d, int64_t now_ms)
 		deliver_fail(d, &e);
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 int64_t
 deliver_queue_deadline(const struct deliver *d)
 {
 	int64_t at_ms = d->retry_lock_ms;
 
 	if (d->watchdog_ms)
-		at_ms = earlier(at_ms, d->watchdog_at_ms);
+		at_ms = clock_earlier(at_ms, d->watchdog_at_ms);
 	if (d->delivers && !d->sender.stopping)
-		at_ms = earlier(at_ms, d->prune_seq >= 0 ? 0 : d->prune_at_ms);
+		at_ms = clock_earlier(at_ms, d->prune_seq >= 0 ? 0 : d->prune_at_ms);
 	return at_ms;
 }
 

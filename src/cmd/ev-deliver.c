@@ -235,12 +235,6 @@ read_calls(struct deliver *d)
 
 /* The loop */
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* What is told is on record: a kill -9 does not take it back. */
 static void
 flush(struct deliver *d)
@@ -302,14 +296,14 @@ check_registry(struct deliver *d)
 static int64_t
 next_deadline(struct deliver *d, int64_t now_ms)
 {
-	int64_t until = earlier(sender_deadline(&d->sender), d->flush_at_ms);
+	int64_t until = clock_earlier(sender_deadline(&d->sender), d->flush_at_ms);
 
 	if (d->queue)
-		until = earlier(until, deliver_queue_deadline(d));
+		until = clock_earlier(until, deliver_queue_deadline(d));
 	if (d->sender.stopping)
-		until = earlier(until, d->give_up_at_ms);
+		until = clock_earlier(until, d->give_up_at_ms);
 	if (d->sender.registry_holds)
-		until = earlier(until, now_ms + REGISTRY_MS);
+		until = clock_earlier(until, now_ms + REGISTRY_MS);
 	if (has_room(d) && !d->input.starved)
 		until = now_ms;
 	return until;
@@ -340,7 +334,7 @@ wait_for_more(struct deliver *d, int64_t now_ms)
 		[QUEUE] = { d->queue ? queue_fd(d->queue) : d->signals, POLLIN,
 		    0 },
 	};
-	int64_t until_ms = earlier(next_deadline(d, now_ms),
+	int64_t until_ms = clock_earlier(next_deadline(d, now_ms),
 	    metrics_tend(&d->stage));
 	struct error e;
 

@@ -250,12 +250,6 @@ put_metrics(void *ctx, struct exposition *x)
 	    listener_connections(v->listener) : 0);
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* Wait for requests until end_ms (-1: without an end), and answer them. */
 static void
 serve(struct server *v, int signals, int64_t end_ms)
@@ -268,9 +262,9 @@ serve(struct server *v, int signals, int64_t end_ms)
 		notify("WATCHDOG=1");
 		v->alive_ms = now_ms + v->watchdog_ms;
 	}
-	end_ms = earlier(end_ms, metrics_tend(s));
+	end_ms = clock_earlier(end_ms, metrics_tend(s));
 	if (v->watchdog_ms)
-		end_ms = earlier(end_ms, v->alive_ms);
+		end_ms = clock_earlier(end_ms, v->alive_ms);
 	if (listener_wait(v->listener, signals, end_ms, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	metrics_touch(s);

@@ -515,12 +515,6 @@ give_up(struct pull *p)
 	(void)start_later(p);
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 /* When to look without being woken; -1: never. */
 static int64_t
 deadline(const struct pull *p)
@@ -528,15 +522,15 @@ deadline(const struct pull *p)
 	int64_t at = p->stopping ? -1 : events_wake_ms(p->events);
 
 	if (!p->command.pid)
-		return earlier(at, p->start_ms);
-	at = earlier(at, p->end_ms);
+		return clock_earlier(at, p->start_ms);
+	at = clock_earlier(at, p->end_ms);
 	if (is_waiting_for_barrier(p))
-		at = earlier(at, p->active_ms + p->barrier_ms);
+		at = clock_earlier(at, p->active_ms + p->barrier_ms);
 	if (p->command.in >= 0 && p->window.n_unmarked &&
 	    p->window.n_marks < WINDOW_MAX_MARKS)
-		at = earlier(at, p->first_fed_ms + BARRIER_MS);
+		at = clock_earlier(at, p->first_fed_ms + BARRIER_MS);
 	if (may_nudge(p))
-		at = earlier(at, p->nudge_ms);
+		at = clock_earlier(at, p->nudge_ms);
 	return at;
 }
 
@@ -561,7 +555,7 @@ wait_for_more(struct pull *p)
 		{ c->err, POLLIN, 0 },
 	};
 	int64_t tend_ms = metrics_tend(p->stage); /* it asks the queue */
-	int64_t until_ms = earlier(deadline(p), tend_ms);
+	int64_t until_ms = clock_earlier(deadline(p), tend_ms);
 	struct error e;
 	unsigned n;
 

@@ -68,8 +68,7 @@ static void
 set_deadline(struct listener *l, struct peer *p, int64_t wait_ms)
 {
 	p->deadline_ms = clock_mono_ms() + wait_ms;
-	if (l->look_ms < 0 || p->deadline_ms < l->look_ms)
-		l->look_ms = p->deadline_ms;
+	l->look_ms = clock_earlier(l->look_ms, p->deadline_ms);
 }
 
 /* The library sees the end of what it reads, and closes. */
@@ -92,9 +91,8 @@ keep_deadlines(struct listener *l)
 	for (p = l->peers; p; p = p->next) {
 		if (p->deadline_ms >= 0 && p->deadline_ms <= now_ms)
 			cut_off(p);
-		else if (p->deadline_ms >= 0 &&
-		    (l->look_ms < 0 || p->deadline_ms < l->look_ms))
-			l->look_ms = p->deadline_ms;
+		else
+			l->look_ms = clock_earlier(l->look_ms, p->deadline_ms);
 	}
 }
 
@@ -494,21 +492,18 @@ static int
 timeout_of(struct listener *l, int64_t deadline_ms, bool is_full)
 {
 	MHD_UNSIGNED_LONG_LONG library_ms;
-	int64_t left_ms;
+	int left_ms;
 
 	if (l->resumed || l->ready)
 		return 0;
-	if (l->look_ms >= 0 && (deadline_ms < 0 || l->look_ms < deadline_ms))
-		deadline_ms = l->look_ms;
-	if (is_full && (deadline_ms < 0 || l->full_ms < deadline_ms))
-		deadline_ms = l->full_ms;
-	left_ms = deadline_ms < 0 ? -1 : deadline_ms - clock_mono_ms();
-	if (deadline_ms >= 0 && left_ms < 0)
-		left_ms = 0;
+	deadline_ms = clock_earlier(deadline_ms, l->look_ms);
+	if (is_full)
+		deadline_ms = clock_earlier(deadline_ms, l->full_ms);
+	left_ms = clock_left_ms(deadline_ms);
 	if (MHD_get_timeout(l->daemon, &library_ms) == MHD_YES &&
 	    (left_ms < 0 || library_ms < (uint64_t)left_ms))
-		left_ms = library_ms > INT_MAX ? INT_MAX : (int64_t)library_ms;
-	return left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+		left_ms = library_ms > INT_MAX ? INT_MAX : (int)library_ms;
+	return left_ms;
 }
 
 int

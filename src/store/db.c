@@ -119,6 +119,17 @@ on_busy(void *ctx, int n)
 /* Statements */
 
 sqlite3_stmt *
+db_prepare(struct db *d, const char *sql, struct error *e)
+{
+	sqlite3_stmt *stmt;
+
+	if (sqlite3_prepare_v2(d->sqlite, sql, -1, &stmt, NULL) == SQLITE_OK)
+		return stmt;
+	(void)db_failed(d, e);
+	return NULL;
+}
+
+sqlite3_stmt *
 db_stmt(struct db *d, size_t which, struct error *e)
 {
 	const struct db_kind *k = d->kind;

@@ -56,6 +56,9 @@ int db_open(struct db *, const struct db_kind *, const char *path,
     struct error *);
 void db_close(struct db *); /* of zeroes: nothing */
 
+/* One made to order, to be finalized; NULL with the error. */
+sqlite3_stmt *db_prepare(struct db *, const char *sql, struct error *);
+
 /* The statement, to be bound; NULL with the error. */
 sqlite3_stmt *db_stmt(struct db *, size_t which, struct error *);
 

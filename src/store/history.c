@@ -30,18 +30,6 @@ _Static_assert(HISTORY_BUCKETS == (int)HOUR_BUCKETS, "as in the file");
 #define CALL_TABLES "FROM call AS c JOIN lane AS l ON l.no = c.lane " \
 	"LEFT JOIN attempt AS a ON a.call = c.seq AND a.n = c.attempts "
 
-static sqlite3_stmt *
-prepare(struct queue *q, struct buf *sql, struct error *e)
-{
-	sqlite3_stmt *stmt;
-
-	if (sqlite3_prepare_v2(q->db.sqlite, buf_str(sql), -1, &stmt, NULL) ==
-	    SQLITE_OK)
-		return stmt;
-	(void)db_failed(&q->db, e);
-	return NULL;
-}
-
 /* SQLITE_ROW, SQLITE_DONE or -1. */
 static int
 step(struct queue *q, sqlite3_stmt *stmt, struct error *e)
@@ -59,13 +47,9 @@ static int
 number(struct queue *q, const char *sql, int64_t parameter, int64_t fallback,
     int64_t *out, struct error *e)
 {
-	struct buf text = { 0 };
-	sqlite3_stmt *stmt;
+	sqlite3_stmt *stmt = db_prepare(&q->db, sql, e);
 	int rc;
 
-	buf_puts(&text, sql);
-	stmt = prepare(q, &text, e);
-	buf_clear(&text);
 	if (!stmt)
 		return -1;
 	(void)sqlite3_bind_int64(stmt, 1, parameter);
@@ -132,15 +116,14 @@ add_times(struct queue *q, const struct history_filter *f, struct buf *sql,
 static int
 add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 {
-	struct buf text = { 0 }, scratch = { 0 };
+	struct buf scratch = { 0 };
 	char id[CALL_ID_BYTES];
 	sqlite3_stmt *lanes;
 	int64_t seq;
 	int rc;
 
-	buf_puts(&text, "SELECT webhook FROM lane WHERE webhook IS NOT NULL");
-	lanes = prepare(q, &text, e);
-	buf_clear(&text);
+	lanes = db_prepare(&q->db, "SELECT webhook FROM lane "
+	    "WHERE webhook IS NOT NULL", e);
 	if (!lanes)
 		return -1;
 	buf_puts(sql, "AND c.event = ?2 AND c.seq IN (-1");
@@ -248,7 +231,7 @@ select_calls(struct queue *q, const struct history_filter *f, struct error *e)
 		if (f->limit)
 			buf_printf(&sql, "LIMIT %zu", f->limit);
 	}
-	stmt = prepare(q, &sql, e);
+	stmt = db_prepare(&q->db, buf_str(&sql), e);
 	if (stmt) {
 		db_bind_text(&q->db, stmt, 1, f->webhook);
 		db_bind_text(&q->db, stmt, 2, f->event);
@@ -326,7 +309,7 @@ history_find(struct queue *q, struct span id, int64_t *seq, struct error *e)
 	/* What an earlier version stored. */
 	buf_printf(&sql, "SELECT seq FROM call WHERE id = ?1 AND seq < %lld "
 	    "ORDER BY seq DESC LIMIT 1", (long long)covered);
-	stmt = prepare(q, &sql, e);
+	stmt = db_prepare(&q->db, buf_str(&sql), e);
 	buf_clear(&sql);
 	if (!stmt)
 		return -1;
@@ -343,15 +326,12 @@ give_attempts(struct queue *q, int64_t seq,
     void (*give)(void *, const struct history_attempt *), void *ctx,
     struct error *e)
 {
-	struct buf sql = { 0 };
 	sqlite3_stmt *stmt;
 	int rc;
 
-	buf_puts(&sql, "SELECT n, time, outcome, status, reason, error, "
-	    "answer, us, dns_us, connect_us, tls_us, first_us FROM attempt "
-	    "WHERE call = ?1 ORDER BY n");
-	stmt = prepare(q, &sql, e);
-	buf_clear(&sql);
+	stmt = db_prepare(&q->db, "SELECT n, time, outcome, status, reason, "
+	    "error, answer, us, dns_us, connect_us, tls_us, first_us "
+	    "FROM attempt WHERE call = ?1 ORDER BY n", e);
 	if (!stmt)
 		return -1;
 	(void)sqlite3_bind_int64(stmt, 1, seq);
@@ -379,13 +359,11 @@ history_show(struct queue *q, int64_t seq,
     void (*attempt)(void *, const struct history_attempt *), void *ctx,
     struct error *e)
 {
-	struct buf sql = { 0 };
 	sqlite3_stmt *stmt;
 	int rc;
 
-	buf_puts(&sql, "SELECT " CALL_COLUMNS CALL_TABLES "WHERE c.seq = ?1");
-	stmt = prepare(q, &sql, e);
-	buf_clear(&sql);
+	stmt = db_prepare(&q->db, "SELECT " CALL_COLUMNS CALL_TABLES
+	    "WHERE c.seq = ?1", e);
 	if (!stmt)
 		return -1;
 	(void)sqlite3_bind_int64(stmt, 1, seq);
@@ -424,7 +402,7 @@ select_call(struct queue *q, const struct history_filter *f, struct error *e)
 		buf_printf(&sql, "AND c.taken < %lld ",
 		    (long long)f->until_ms);
 	if (add_conditions(q, &rest, &sql, e) == 0)
-		stmt = prepare(q, &sql, e);
+		stmt = db_prepare(&q->db, buf_str(&sql), e);
 	buf_clear(&sql);
 	if (!stmt)
 		return NULL;
@@ -637,14 +615,8 @@ history_old(struct queue *q, int64_t before_ms, struct queue_old *old,
 static sqlite3_stmt *
 select_waiting(struct queue *q, struct error *e)
 {
-	struct buf sql = { 0 };
-	sqlite3_stmt *stmt;
-
-	buf_puts(&sql, "SELECT count(*) FROM call WHERE lane = ?1 "
-	    "AND due >= -1");
-	stmt = prepare(q, &sql, e);
-	buf_clear(&sql);
-	return stmt;
+	return db_prepare(&q->db, "SELECT count(*) FROM call WHERE lane = ?1 "
+	    "AND due >= -1", e);
 }
 
 static int
@@ -677,7 +649,7 @@ select_hours(struct queue *q, int64_t since_ms, struct error *e)
 		buf_printf(&sql, ", sum(ms_%d)", history_bucket_ms[i]);
 	buf_printf(&sql, ", sum(ms_more) FROM hour "
 	    "WHERE lane = ?1 AND hour >= %lld", (long long)since_ms / 3600000);
-	stmt = prepare(q, &sql, e);
+	stmt = db_prepare(&q->db, buf_str(&sql), e);
 	buf_clear(&sql);
 	return stmt;
 }

@@ -29,17 +29,6 @@ static const char dead_sql[] =
     "SELECT reason, count(*) FROM call WHERE outcome = 4 "
     "GROUP BY 1 ORDER BY 2 DESC";
 
-static sqlite3_stmt *
-prepare(struct queue *q, const char *sql, struct error *e)
-{
-	sqlite3_stmt *stmt;
-
-	if (sqlite3_prepare_v2(q->db.sqlite, sql, -1, &stmt, NULL) == SQLITE_OK)
-		return stmt;
-	(void)db_failed(&q->db, e);
-	return NULL;
-}
-
 /* What the steps of a statement came to. */
 static int
 finish(struct queue *q, sqlite3_stmt *stmt, int rc, struct error *e)
@@ -55,7 +44,7 @@ summary_hours(struct queue *q, int64_t from, int64_t to,
     void (*give)(void *, int64_t, const struct history_lane *), void *ctx,
     struct error *e)
 {
-	sqlite3_stmt *stmt = prepare(q, hours_sql, e);
+	sqlite3_stmt *stmt = db_prepare(&q->db, hours_sql, e);
 	int rc, i;
 
 	if (!stmt)
@@ -83,7 +72,7 @@ summary_failures(struct queue *q,
     void (*give)(void *, const struct summary_failure *), void *ctx,
     struct error *e)
 {
-	sqlite3_stmt *stmt = prepare(q, failures_sql, e);
+	sqlite3_stmt *stmt = db_prepare(&q->db, failures_sql, e);
 	int rc;
 
 	if (!stmt)
@@ -110,7 +99,7 @@ int
 summary_dead(struct queue *q, void (*give)(void *, struct span, int64_t),
     void *ctx, struct error *e)
 {
-	sqlite3_stmt *stmt = prepare(q, dead_sql, e);
+	sqlite3_stmt *stmt = db_prepare(&q->db, dead_sql, e);
 	int rc;
 
 	if (!stmt)
