@@ -175,6 +175,53 @@ raw() {
 	ended 0
 }
 
+# framed LINE FIELD…: what is answered to a POST of {"name":"a"} in one chunk.
+framed() {
+	raw '%s\r\nContent-Type: application/json\r\n%b\r\n\r\nc\r\n{"name":"a"}\r\n0\r\n\r\n' \
+		"$1" "$2" >got
+}
+
+@test "where a request ends is no matter of opinion" {
+	start_listen --timeout 2
+	local chunked='Transfer-Encoding: chunked' field
+	framed 'POST /events HTTP/1.1' "Host: a\\r\\nConnection: close\\r\\n$chunked"
+	grep -q '^HTTP/1.1 202' got
+	for field in "$chunked\\r\\nContent-Length: 12" \
+		'Transfer-Encoding : chunked' 'Content-Length : 12' \
+		'Transfer-Encoding: xchunked' 'Transfer-Encoding: gzip, chunked' \
+		'Transfer-Encoding: chunked, chunked' "$chunked\\r\\nHost: b" \
+		"X: y\\r\\n $chunked"; do
+		framed 'POST /events HTTP/1.1' "Host: a\\r\\n$field"
+		grep -q '^HTTP/1.1 400' got || { echo "$field" >&2; false; }
+		grep -q '"reason":"protocol"' got
+		[ "$(grep -c '^HTTP/' got)" -eq 1 ]
+	done
+	[ "$(texts | wc -l)" -eq 1 ]
+	# A proxy's form of a target.
+	framed 'POST http://a/events HTTP/1.1' "Host: a\\r\\nConnection: close\\r\\n$chunked"
+	grep -q '^HTTP/1.1 202' got
+	framed 'POST http://a/other HTTP/1.1' "Host: a\\r\\nConnection: close\\r\\n$chunked"
+	grep -q '^HTTP/1.1 404' got
+	framed 'POST HTTP://a HTTP/1.1' "Host: a\\r\\nConnection: close\\r\\n$chunked"
+	grep -q '^HTTP/1.1 202' got
+}
+
+@test "a line of a chunk that never ends costs a connection, and no work" {
+	start_listen --timeout 3
+	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
+	{
+		printf 'POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nc;'
+		head -c 40000 /dev/zero | tr '\0' a
+	} >long
+	cat long >&5
+	[ "$(post application/json '{"name":"a"}')" = 202 ]
+	timeout $((DEADLINE * 3)) cat <&5 >got
+	exec 5>&-
+	[ ! -s got ]
+	# Of some 300 ticks that have passed.
+	[ "$(awk '{ print $14 + $15 }' "/proc/$PID/stat")" -lt 60 ]
+}
+
 @test "tokens: who has one, in constant words; the file is read again" {
 	local good=0123456789abcdefghij
 	printf '# who may send\n\nshop %s\n  other\tAAAAAAAAAAAAAAAAAAAAAAAA==  \n' $good >tokens
@@ -399,6 +446,34 @@ poster() { # NAME
 	exec 5>&- 6>&- 7>&-
 	[ "$(texts | wc -l)" -eq 1 ]
 	[ -z "$(grep -v '^HTTP' got || true)" ]
+}
+
+@test "whoever waits to be taken is: the one that was idle longest is closed" {
+	start_listen --connections 3
+	local fd
+	exec 5<>"/dev/tcp/127.0.0.1/$(<port)" 6<>"/dev/tcp/127.0.0.1/$(<port)" \
+		7<>"/dev/tcp/127.0.0.1/$(<port)"
+	# The first is the last one served.
+	for fd in 6 7 5; do
+		printf 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n' >&"$fd"
+		IFS= read -r -t "$DEADLINE" line <&"$fd"
+		[[ $line == *' 200 '* ]]
+	done
+	# One of them may be about to send: it is busy.
+	printf 'POST /events HTTP/1.1\r\n' >&7
+	exec 8<>"/dev/tcp/127.0.0.1/$(<port)"
+	printf 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n' >&8
+	IFS= read -r -t "$DEADLINE" line <&8
+	[[ $line == *' 200 '* ]]
+	timeout "$DEADLINE" cat <&6 >got
+	printf 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n' >&5
+	printf 'Host: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{"name":"a"}' >&7
+	timeout "$DEADLINE" cat <&7 >got
+	grep -q '^HTTP/1.1 202' got
+	printf 'GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' >&5
+	timeout "$DEADLINE" cat <&5 >got
+	[ "$(grep -c '^HTTP/1.1 200' got)" -eq 2 ]
+	exec 5>&- 6>&- 7>&- 8>&-
 }
 
 @test "bodies that are held: 503 when they are too many, and it passes" {

@@ -10,6 +10,8 @@
 #include <limits.h>
 #include <microhttpd.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,6 +27,10 @@ enum {
 	MAX_ACCEPTED = 64,   /* in a turn */
 	MAX_FDS = 16,
 	FULL_MS = 200,       /* then descriptors are looked for again */
+	/* A line of a chunk that does not fit a connection's bytes the library
+	 * tries again and again, until its deadline: with some patience. */
+	MAX_VAIN_TURNS = 16,
+	VAIN_MS = 10,
 	/* Of a body that is refused: read, so that the connection can be kept
 	 * and the client sees the answer; one that is longer costs both. */
 	MAX_DROPPED_BYTES = 1 << 20,
@@ -35,6 +41,7 @@ struct peer { /* a connection */
 	int fd;
 	int64_t deadline_ms; /* -1: it waits for us */
 	bool busy;           /* with a request */
+	bool idle;           /* between two of them */
 };
 
 struct listen_request {
@@ -59,6 +66,8 @@ struct listener {
 	int64_t look_ms;    /* no deadline is before that; -1: there is none */
 	int64_t full_ms;    /* no descriptors: no accept before that; -1 */
 	bool stopping, resumed;
+	bool moved;         /* the library told something in this turn */
+	unsigned n_vain;    /* turns at its wish in which it told nothing */
 	struct listen_request *ready, **ready_tail;
 };
 
@@ -105,6 +114,7 @@ on_connection(void *ctx, struct MHD_Connection *c, void **context,
 	struct listener *l = ctx;
 	struct peer *p = *context;
 
+	l->moved = true;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		p = alloc_zero(1, sizeof(*p));
 		p->fd = MHD_get_connection_info(c,
@@ -144,8 +154,40 @@ on_line(void *ctx, const char *uri, struct MHD_Connection *c)
 	struct listener *l = ctx;
 
 	(void)uri;
+	peer_of(c)->idle = false;
 	set_deadline(l, peer_of(c), l->options.request_ms);
 	return NULL;
+}
+
+static bool
+has_room(const struct listener *l)
+{
+	return l->n_peers < l->options.max_connections;
+}
+
+/* Who was served longest ago and has sent nothing since; NULL: nobody. */
+static struct peer *
+idlest(const struct listener *l)
+{
+	struct peer *p, *found = NULL;
+	char c;
+
+	for (p = l->peers; p; p = p->next)
+		if (p->idle && p->deadline_ms >= 0 &&
+		    (!found || p->deadline_ms <= found->deadline_ms) &&
+		    recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+			found = p;
+	return found;
+}
+
+/* Somebody waits to be taken: who only might come back makes way. */
+static void
+make_room(struct listener *l)
+{
+	struct peer *p = has_room(l) ? NULL : idlest(l);
+
+	if (p)
+		cut_off(p);
 }
 
 static void
@@ -155,8 +197,7 @@ accept_all(struct listener *l, int fd)
 	socklen_t len;
 	int i, got;
 
-	for (i = 0; i < MAX_ACCEPTED &&
-	    l->n_peers < l->options.max_connections; i++) {
+	for (i = 0; i < MAX_ACCEPTED && has_room(l); i++) {
 		len = sizeof(a);
 		got = accept(fd, (struct sockaddr *)&a, &len);
 		if (got < 0) {
@@ -243,29 +284,54 @@ length_of(const struct listen_request *r)
 	return n;
 }
 
+struct head { /* what of it decides where the request ends */
+	int n_lengths, n_hosts;
+	const char *fault;
+};
+
 static enum MHD_Result
-count_lengths(void *n, enum MHD_ValueKind kind, const char *name,
+look_at_field(void *ctx, enum MHD_ValueKind kind, const char *name,
     const char *value)
 {
+	struct head *h = ctx;
+	bool is_coding = strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+
 	(void)kind;
-	(void)value;
-	*(int *)n += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
-	    strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+	h->n_lengths += is_coding ||
+	    strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0;
+	h->n_hosts += strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0;
+	/* The library would take all that comes for the body. */
+	if (is_coding && strcasecmp(value, "chunked") != 0)
+		h->fault = "the Transfer-Encoding can only be chunked";
+	else if (name[strcspn(name, " \t")])
+		h->fault = "there is a blank in a field's name";
 	return MHD_YES;
 }
 
 /*
- * Whoever sends two lengths may mean another request to the proxy in front
- * (RFC 9112 6.3).
+ * What makes its end a matter of opinion, so that the proxy in front may mean
+ * another request (RFC 9112 3.2, 5.1, 6.1, 6.3); NULL: nothing.
  */
-static bool
-is_ambiguous(const struct listen_request *r)
+static const char *
+head_fault(const struct listen_request *r)
 {
-	int n = 0;
+	struct head h = { 0 };
 
 	(void)MHD_get_connection_values(r->connection, MHD_HEADER_KIND,
-	    count_lengths, &n);
-	return n > 1;
+	    look_at_field, &h);
+	if (h.n_lengths > 1)
+		return "the length is told twice";
+	return h.n_hosts > 1 ? "the host is told twice" : h.fault;
+}
+
+static void
+refuse_head(struct listen_request *r, const char *fault)
+{
+	char body[128];
+
+	(void)snprintf(body, sizeof(body),
+	    "{\"reason\":\"protocol\",\"error\":\"%s\"}\n", fault);
+	refuse(r, MHD_HTTP_BAD_REQUEST, body);
 }
 
 static enum MHD_Result
@@ -273,12 +339,12 @@ begin(struct listener *l, struct listen_request *r)
 {
 	struct listen_answer a = { 0 };
 	uint64_t length = length_of(r);
+	const char *fault = head_fault(r);
 
 	l->n_requests++;
 	r->peer->busy = true;
-	if (is_ambiguous(r)) {
-		refuse(r, MHD_HTTP_BAD_REQUEST, "{\"reason\":\"protocol\","
-		    "\"error\":\"the length is told twice\"}\n");
+	if (fault) {
+		refuse_head(r, fault);
 		return send_answer(r);
 	}
 	if (!l->options.admit(l->options.ctx, r, &a))
@@ -311,6 +377,19 @@ gather(struct listener *l, struct listen_request *r, const char *p, size_t n)
 	return r->dropped_bytes <= MAX_DROPPED_BYTES ? MHD_YES : MHD_NO;
 }
 
+/* Of a target in absolute form, what is behind the authority (RFC 9112 3.2.2). */
+static const char *
+path_of(const char *target)
+{
+	const char *p = strncasecmp(target, "http://", 7) == 0 ? target + 7 :
+	    strncasecmp(target, "https://", 8) == 0 ? target + 8 : NULL;
+
+	if (!p)
+		return target;
+	p += strcspn(p, "/");
+	return *p ? p : "/";
+}
+
 static enum MHD_Result
 on_request(void *ctx, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *data, size_t *n,
@@ -321,13 +400,14 @@ on_request(void *ctx, struct MHD_Connection *c, const char *url,
 	enum MHD_Result result;
 
 	(void)version;
+	l->moved = true;
 	if (!r) {
 		r = *state = alloc_zero(1, sizeof(*r));
 		r->listener = l;
 		r->connection = c;
 		r->peer = peer_of(c);
 		r->method = method;
-		r->path = url;
+		r->path = path_of(url);
 		r->begun_us = clock_mono_us();
 		return begin(l, r);
 	}
@@ -355,6 +435,7 @@ on_completed(void *ctx, struct MHD_Connection *c, void **state,
 
 	(void)how;
 	p->busy = false;
+	p->idle = true;
 	set_deadline(l, p, l->stopping ? 0 : l->options.idle_ms);
 	if (!r)
 		return;
@@ -500,10 +581,24 @@ timeout_of(struct listener *l, int64_t deadline_ms, bool is_full)
 	if (is_full)
 		deadline_ms = clock_earlier(deadline_ms, l->full_ms);
 	left_ms = clock_left_ms(deadline_ms);
-	if (MHD_get_timeout(l->daemon, &library_ms) == MHD_YES &&
-	    (left_ms < 0 || library_ms < (uint64_t)left_ms))
+	if (MHD_get_timeout(l->daemon, &library_ms) == MHD_NO)
+		return left_ms;
+	if (library_ms == 0 && l->n_vain > MAX_VAIN_TURNS)
+		library_ms = VAIN_MS;
+	if (left_ms < 0 || library_ms < (uint64_t)left_ms)
 		left_ms = library_ms > INT_MAX ? INT_MAX : (int)library_ms;
 	return left_ms;
+}
+
+/* The sockets to wait for. How many. */
+static size_t
+prepare_poll(const struct listener *l, struct pollfd *fds, bool accepts)
+{
+	size_t n = accepts ? l->options.n_fds : 0, i;
+
+	for (i = 0; i < n; i++)
+		fds[i] = (struct pollfd){ l->fds[i], POLLIN, 0 };
+	return n;
 }
 
 int
@@ -511,22 +606,25 @@ listener_wait(struct listener *l, int also_fd, int64_t deadline_ms,
     struct error *e)
 {
 	bool is_full = l->full_ms >= 0 && clock_mono_ms() < l->full_ms;
-	bool accepts = !is_full && l->n_peers < l->options.max_connections;
 	struct pollfd fds[2 + MAX_FDS] = {
 		{ also_fd, POLLIN, 0 }, { l->epoll, POLLIN, 0 },
 	};
-	size_t n = accepts ? l->options.n_fds : 0, i;
+	size_t n = prepare_poll(l, fds + 2, !is_full &&
+	    (has_room(l) || idlest(l))), i;
+	int ready = poll(fds, 2 + n, timeout_of(l, deadline_ms, is_full));
 
-	for (i = 0; i < n; i++)
-		fds[2 + i] = (struct pollfd){ l->fds[i], POLLIN, 0 };
-	if (poll(fds, 2 + n, timeout_of(l, deadline_ms, is_full)) < 0 && errno != EINTR)
+	if (ready < 0 && errno != EINTR)
 		return error_set(e, "cannot wait: %s", strerror(errno));
-	for (i = 0; i < n; i++)
-		if (fds[2 + i].revents)
-			accept_all(l, l->fds[i]);
-	l->resumed = false;
+	for (i = 0; i < n; i++) {
+		if (!fds[2 + i].revents)
+			continue;
+		make_room(l);
+		accept_all(l, l->fds[i]);
+	}
+	l->resumed = l->moved = false;
 	if (MHD_run(l->daemon) != MHD_YES)
 		return error_set(e, "the HTTP server failed");
+	l->n_vain = l->moved ? 0 : l->n_vain + (ready == 0);
 	keep_deadlines(l);
 	return 0;
 }
