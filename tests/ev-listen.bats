@@ -11,6 +11,11 @@ setup() {
 	LINES=application/x-ndjson
 }
 
+teardown() {
+	stop_all
+	umount -l "$BATS_TEST_TMPDIR/small" 2>/dev/null || true
+}
+
 # start_listen [OPTION…]: on a port of its own. Sets URL and PID.
 start_listen() {
 	rm -f port
@@ -526,6 +531,36 @@ poster() { # NAME
 	[ "$(texts | jq -r .id | sort -un | wc -l)" -eq "$n" ]
 }
 
+@test "a small disk is full: not well again before there is room" {
+	mkdir small
+	mount -t tmpfs -o size=8m none small 2>/dev/null || skip "may not mount"
+	ln -s small/events events
+	head -c 6M /dev/zero >small/filler
+	start_listen
+	health() { curl -s -o answer -w '%{http_code}' "$URL/health"; }
+	local n=0 code=202 end
+	head -c 6000 /dev/zero | tr '\0' x >long
+	while [ "$code" = 202 ] && [ $n -lt 2000 ]; do
+		n=$((n + 1))
+		code=$(post application/json '{"name":"a","id":"'$n'","payload":{"x":"'"$(<long)"'"}}')
+	done
+	[ "$code" = 503 ]
+	# It is tried again after a second.
+	end=$((SECONDS + 3))
+	while [ $SECONDS -lt $end ]; do
+		[ "$(health)" = 503 ]
+		sleep 0.2
+	done
+	[ "$(wc -l <said)" -eq 1 ]
+	rm small/filler
+	well() { [ "$(health)" = 200 ]; }
+	wait_until well
+	[ "$(post application/json '{"name":"a","id":"'$n'"}')" = 202 ]
+	kill "$PID"
+	ended 0
+	[ "$(texts | wc -l)" -eq "$n" ]
+}
+
 @test "a queue that another process holds: 503 after a while, and then it goes on" {
 	start_listen
 	mkfifo held
@@ -533,6 +568,22 @@ poster() { # NAME
 	exec 7>held
 	printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&7
 	wait_until test -s holder
+	# Who sends meanwhile waits, and keeps nobody else waiting.
+	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
+	printf 'POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 21\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n' >&5
+	IFS= read -r -t "$DEADLINE" line <&5
+	[[ $line == *' 100 '* ]]
+	printf '{"name":"a","id":"0"}' >&5
+	for _ in {1..5}; do
+		[ "$(curl -s -o answer -w '%{http_code}' "$URL/health")" = 200 ]
+	done
+	printf 'COMMIT;\n' >&7
+	timeout "$DEADLINE" cat <&5 >got
+	exec 5>&-
+	grep -q '^HTTP/1.1 202' got
+	[ ! -s said ]
+	printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&7
+	wait_until eval '[ "$(wc -l <holder)" -eq 2 ]'
 	[ "$(post application/json '{"name":"a","id":"1"}' -D head)" = 503 ]
 	grep -qi '^retry-after' head
 	grep -q 'answered by 503' said
@@ -540,7 +591,28 @@ poster() { # NAME
 	exec 7>&-
 	[ "$(post application/json '{"name":"a","id":"1"}')" = 202 ]
 	grep -q 'can be written to again' said
-	[ "$(texts | wc -l)" -eq 1 ]
+	[ "$(texts | wc -l)" -eq 2 ]
+}
+
+@test "SIGTERM while another process holds the queue: 503 after the grace time" {
+	start_listen --grace 300ms
+	mkfifo held
+	sqlite3 events <held >holder 3>&- 4>&- &
+	exec 7>held
+	printf 'BEGIN IMMEDIATE;\nSELECT 1;\n' >&7
+	wait_until test -s holder
+	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
+	printf 'POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\nExpect: 100-continue\r\n\r\n' >&5
+	IFS= read -r -t "$DEADLINE" line <&5
+	printf '{"name":"a"}' >&5
+	kill "$PID"
+	ended 0
+	timeout "$DEADLINE" cat <&5 >got
+	exec 5>&-
+	grep -q '^HTTP/1.1 503' got
+	printf 'COMMIT;\n' >&7
+	exec 7>&-
+	[ -z "$(texts)" ]
 }
 
 @test "a queue that is moved away: nothing more is promised, code 3" {

@@ -213,7 +213,9 @@ open_reception(struct server *v)
 	struct stage *s = &v->stage;
 	struct error e;
 
-	v->reception.events = event_queue_open(s, v->queue_path, PATIENCE_MS, false);
+	v->reception.events = event_queue_open(s, v->queue_path,
+	    (struct events_wishes){ .patience_ms = PATIENCE_MS,
+	    .tells_busy = true });
 	if (v->tokens_path && tokens_open(&v->reception.tokens, v->tokens_path,
 	    &e) < 0)
 		stage_die(s, EX_SETUP, "%s", e.text);
@@ -265,6 +267,7 @@ serve(struct server *v, int signals, int64_t end_ms)
 	end_ms = clock_earlier(end_ms, metrics_tend(s));
 	if (v->watchdog_ms)
 		end_ms = clock_earlier(end_ms, v->alive_ms);
+	end_ms = clock_earlier(end_ms, reception_wake_ms(&v->reception));
 	if (listener_wait(v->listener, signals, end_ms, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	metrics_touch(s);
@@ -291,6 +294,8 @@ run(struct server *v)
 	while (!listener_is_idle(v->listener) && clock_mono_ms() < end_ms &&
 	    signals_take() == 0)
 		serve(v, signals, end_ms);
+	reception_stop(&v->reception);
+	(void)listener_wait(v->listener, -1, clock_mono_ms(), &e);
 }
 
 int

@@ -215,7 +215,8 @@ main(int argc, char **argv)
 
 	stage_init(&s, "ev-pull", STAGE_CALL_MAX_LINE);
 	read_options(&p, &o, argc, argv);
-	p.events = event_queue_open(&s, p.path, 0, p.drain);
+	p.events = event_queue_open(&s, p.path,
+	    (struct events_wishes){ .drain = p.drain });
 	if (o.declare)
 		declare(&s, p.events);
 	else if (o.dead)

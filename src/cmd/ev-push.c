@@ -172,7 +172,8 @@ main(int argc, char **argv)
 	s.metrics.put = put_metrics;
 	s.metrics.ctx = &p;
 	stage_open(&s);
-	p.events = event_queue_open(&s, p.path, PATIENCE_MS, false);
+	p.events = event_queue_open(&s, p.path,
+	    (struct events_wishes){ .patience_ms = PATIENCE_MS });
 	batch_init(&p.batch);
 	pushing = &p;
 	stage = &s;

@@ -15,13 +15,15 @@ tell(void *ctx, const char *text)
 }
 
 struct events *
-event_queue_open(struct stage *s, const char *path, int64_t patience_ms, bool drain)
+event_queue_open(struct stage *s, const char *path, struct events_wishes w)
 {
-	const struct events_wishes w = { tell, s, patience_ms, drain };
 	struct events *events;
 	struct error e;
-	int r = events_open(&events, path, &w, &e);
+	int r;
 
+	w.tell = tell;
+	w.ctx = s;
+	r = events_open(&events, path, &w, &e);
 	if (r < 0)
 		stage_die(s, r == -1 ? EX_SETUP : EX_SYSTEM, "%s", e.text);
 	return events;

@@ -7,8 +7,8 @@
 #include "cmd/stage.h"
 #include "store/events.h"
 
-/* Dies with 2 or 3. patience_ms and drain are those of struct events_wishes. */
+/* Dies with 2 or 3. What the queue tells goes to standard error. */
 struct events *event_queue_open(struct stage *, const char *path,
-    int64_t patience_ms, bool drain);
+    struct events_wishes);
 
 #endif

@@ -14,6 +14,10 @@
 enum {
 	MAX_REJECTS = 100, /* told to a client; the rest is counted */
 	PROBE_MS = 1000,
+	TELL_MS = 60 * 1000, /* where small events fit a disk, and large do not */
+	/* Another process that holds the queue is done with it in some ms. */
+	PATIENCE_MS = 10 * 1000,
+	STEP_MS = 1,
 };
 
 enum media { MEDIA_NONE, MEDIA_EVENT, MEDIA_LINES };
@@ -23,6 +27,7 @@ reception_open(struct reception *in, struct stage *s, bool needs_token)
 {
 	in->stage = s;
 	in->needs_token = needs_token;
+	in->give_up_ms = -1;
 	batch_init(&in->batch);
 }
 
@@ -321,17 +326,27 @@ take_events(struct reception *in, struct listen_request *r)
 static void
 note(struct reception *in, const struct error *e)
 {
-	if (e && !in->ailing)
+	int64_t now_ms = clock_mono_ms();
+
+	if (e && !in->ailing && now_ms >= in->tell_ms) {
 		diag_print(&in->stage->diag, DIAG_ERROR, "%s; requests are "
 		    "answered by 503 until it can be written to", e->text);
-	if (!e && in->ailing)
+		in->told = true;
+		in->tell_ms = now_ms + TELL_MS;
+	}
+	if (!e && in->told) {
 		diag_print(&in->stage->diag, DIAG_NOTICE, "the event queue can "
 		    "be written to again");
+		in->told = false;
+	}
 	in->ailing = e != NULL;
-	in->probe_ms = clock_mono_ms() + PROBE_MS;
+	in->probe_ms = now_ms + PROBE_MS;
 }
 
-/* 0: all of the batch is on disk, where its name leads. */
+/*
+ * 0: all of the batch is on disk, where its name leads. 1: another process holds
+ * the queue, and it is not time yet to give up.
+ */
 static int
 push(struct reception *in)
 {
@@ -343,6 +358,8 @@ push(struct reception *in)
 		return -1;
 	r = batch_push(&in->batch, in->events, clock_wall_ms(), &n_repeats,
 	    &e);
+	if (r > 0 && clock_mono_ms() < in->give_up_ms)
+		return 1;
 	/* What is in a file that was removed meanwhile nobody will pull. */
 	if (events_heard(in->events, &gone) < 0) {
 		diag_print(&in->stage->diag, DIAG_ERROR, "%s", gone.text);
@@ -350,8 +367,8 @@ push(struct reception *in)
 		in->failed = true;
 		return -1;
 	}
-	note(in, r < 0 ? &e : NULL);
-	if (r < 0)
+	note(in, r ? &e : NULL);
+	if (r)
 		return -1;
 	in->n_pushed += in->batch.n - n_repeats;
 	in->n_repeats += n_repeats;
@@ -376,16 +393,13 @@ answer_stored(struct reception *in, const struct waiting *w)
 		.body = buf_bytes(b) });
 }
 
+/* Those that wait are told how it ended. */
 static void
-store(struct reception *in)
+answer_waiting(struct reception *in, bool stored)
 {
 	struct listen_answer a;
 	size_t i;
-	bool stored;
 
-	if (in->n_waiting == 0)
-		return;
-	stored = push(in) == 0;
 	for (i = 0; i < in->n_waiting; i++) {
 		if (stored) {
 			answer_stored(in, &in->waiting[i]);
@@ -395,7 +409,34 @@ store(struct reception *in)
 		listen_answer(in->waiting[i].request, &a);
 	}
 	in->n_waiting = 0;
+	in->give_up_ms = -1;
 	batch_cut(&in->batch, 0);
+}
+
+static void
+store(struct reception *in)
+{
+	int r;
+
+	if (in->n_waiting == 0)
+		return;
+	if (in->give_up_ms < 0)
+		in->give_up_ms = clock_mono_ms() + PATIENCE_MS;
+	r = push(in);
+	if (r <= 0)
+		answer_waiting(in, r == 0);
+}
+
+void
+reception_stop(struct reception *in)
+{
+	answer_waiting(in, false);
+}
+
+int64_t
+reception_wake_ms(const struct reception *in)
+{
+	return in->n_waiting ? clock_mono_ms() + STEP_MS : -1;
 }
 
 /*
@@ -408,7 +449,8 @@ answer_health(struct reception *in, struct listen_request *r)
 	struct listen_answer a = { .status = 200,
 		.body = SPAN("{\"status\":\"ok\"}\n") };
 
-	if (in->ailing && clock_mono_ms() >= in->probe_ms)
+	if (in->ailing && in->n_waiting == 0 &&
+	    clock_mono_ms() >= in->probe_ms)
 		(void)push(in);
 	if (in->ailing || in->failed)
 		a = unavailable(in);

@@ -21,6 +21,9 @@ struct reception {
 	bool needs_token;
 	bool ailing;          /* the last transaction failed */
 	int64_t probe_ms;     /* when /health may try one again */
+	bool told;            /* that it is ailing, */
+	int64_t tell_ms;      /* and not again before that */
+	int64_t give_up_ms;   /* on another process that holds the queue */
 	struct batch batch;
 	struct fault fault;
 	struct buf answer;
@@ -51,7 +54,15 @@ void reception_count(void *reception, unsigned status, int64_t us);
 /* Add what was counted. */
 void reception_put_metrics(const struct reception *, struct exposition *);
 
-/* Take in all requests that are complete, store, and answer. */
+/*
+ * Take in all requests that are complete, store, and answer. While another process
+ * holds the queue they wait, and it is to be called again at reception_wake_ms
+ * (monotonic; -1: nothing waits).
+ */
 void reception_take(struct reception *, struct listener *);
+int64_t reception_wake_ms(const struct reception *);
+
+/* Wait no more: what does is answered by 503. */
+void reception_stop(struct reception *);
 
 #endif

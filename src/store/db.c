@@ -68,12 +68,12 @@ db_failed(struct db *d, struct error *e)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 	case SQLITE_PROTOCOL:
-		error_set(e, "%s: locked by another process for %d s; try "
-		    "again when it is done", d->path, BUSY_MS / 1000);
+		error_set(e, "%s: locked by another process; wait until it is "
+		    "done", d->path);
 		return -2;
 	case SQLITE_FULL:
-		error_set(e, "%s: the disk is full; make room and start again: "
-		    "what was taken is kept", d->path);
+		error_set(e, "%s: the disk is full: make room; what was taken "
+		    "is kept", d->path);
 		return -2;
 	case SQLITE_CANTOPEN:
 	case SQLITE_READONLY:
@@ -110,7 +110,7 @@ on_busy(void *ctx, int n)
 
 	if (n == 0)
 		d->busy_ms = clock_mono_ms();
-	if (clock_mono_ms() - d->busy_ms >= BUSY_MS)
+	if (clock_mono_ms() - d->busy_ms >= d->patience_ms)
 		return 0;
 	(void)nanosleep(&step, NULL);
 	return 1;
@@ -420,7 +420,8 @@ db_open(struct db *d, const struct db_kind *kind, const char *path,
 {
 	int r;
 
-	*d = (struct db){ .kind = kind, .fd = -1, .inotify = -1 };
+	*d = (struct db){ .kind = kind, .fd = -1, .inotify = -1,
+		.patience_ms = BUSY_MS };
 	d->path = alloc_copy(path, strlen(path));
 	d->stmts = alloc_zero(kind->n + N_COMMON, sizeof(sqlite3_stmt *));
 	r = open_file(d, e);

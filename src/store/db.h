@@ -36,7 +36,8 @@ struct db {
 	bool locked;   /* by us */
 	bool full;     /* synchronous is */
 	bool durable;  /* the transaction is */
-	int64_t busy_ms; /* since when another is waited for */
+	int64_t busy_ms; /* since when another is waited for, */
+	int64_t patience_ms; /* and how long; may be set once it is open */
 	int bind;      /* the first failed bind since the last step */
 	bool was_busy; /* the last failure: another held it */
 };

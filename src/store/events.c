@@ -24,8 +24,7 @@ events_open(struct events **ev, const char *path,
 		    "without librabbitmq");
 #endif
 	}
-	(void)w;
-	r = events_open_file(ev, path, e);
+	r = events_open_file(ev, path, w, e);
 	if (*ev) {
 		(*ev)->shown = alloc_copy(path, strlen(path));
 		(*ev)->name = alloc_copy(path, strlen(path));

@@ -33,6 +33,9 @@ struct events_wishes {
 	/* How long a push tries to reach a broker. */
 	int64_t patience_ms;
 	bool drain; /* events_is_drained will be asked */
+	/* Of a file that another process holds a push says so at once, instead
+	 * of waiting for some seconds. */
+	bool tells_busy;
 };
 
 /*
@@ -69,6 +72,8 @@ struct events_item {
 
 /*
  * All of them are on disk; with -1 none is, or, of a broker, nobody knows which.
+ * 1, with the error, to one with tells_busy: none is, for the moment. Pushing
+ * nothing tells whether some can be pushed.
  * *n_repeats: how many were there already, with this id and the same bytes; a
  * broker does not look.
  */

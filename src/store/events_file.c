@@ -3,7 +3,9 @@
  */
 #include "store/events_kind.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -14,6 +16,7 @@ enum {
 	/* Free pages that are worth a shorter file, and how many then go. */
 	SPARE_PAGES = 4096,
 	VACUUM_PAGES = 1024,
+	ROOM_BYTES = 4 << 20, /* for the next push, and its checkpoint */
 };
 
 _Static_assert(EVENTS_APPLICATION_ID == 1163284549, "as in the schema");
@@ -99,6 +102,7 @@ struct file {
 	struct events events;
 	struct db db;
 	int64_t given; /* the last seq given */
+	bool tells_busy;
 	struct buf key;
 };
 
@@ -256,14 +260,32 @@ push_all(struct file *ev, const struct events_item *items, size_t n,
 	return set_meta(ev, &m, e);
 }
 
+/*
+ * A transaction of nothing can find a place in the WAL where one of events does
+ * not: the last of those that failed made it longer.
+ */
+static int
+has_room(struct file *ev, struct error *e)
+{
+	struct statvfs fs;
+
+	if (statvfs(ev->db.path, &fs) < 0)
+		return error_set(e, "%s: %s", ev->db.path, strerror(errno));
+	return (uint64_t)fs.f_bavail * fs.f_frsize >= ROOM_BYTES ? 0 :
+	    error_set(e, "%s: the disk is full: make room", ev->db.path);
+}
+
 static int
 file_push(struct events *events, const struct events_item *items, size_t n,
     int64_t now_ms, size_t *n_repeats, struct error *e)
 {
 	struct file *ev = (struct file *)events;
+
 	*n_repeats = 0;
 	if (db_begin(&ev->db, true, e) < 0)
-		return -1;
+		return ev->tells_busy && ev->db.was_busy ? 1 : -1;
+	if (n == 0 && has_room(ev, e) < 0)
+		return finish(ev, -1, e);
 	return finish(ev, push_all(ev, items, n, now_ms, n_repeats, e), e);
 }
 
@@ -461,12 +483,16 @@ static const struct events_kind file_kind = {
 };
 
 int
-events_open_file(struct events **events, const char *path, struct error *e)
+events_open_file(struct events **events, const char *path,
+    const struct events_wishes *w, struct error *e)
 {
 	struct file *ev = alloc_zero(1, sizeof(*ev));
 	int r = db_open(&ev->db, &kind, path, e);
 
 	ev->events.kind = &file_kind;
+	ev->tells_busy = w->tells_busy;
+	if (w->tells_busy)
+		ev->db.patience_ms = 0;
 	if (r == 0)
 		*events = &ev->events;
 	else

@@ -41,7 +41,8 @@ struct events {
 };
 
 /* As events_open. */
-int events_open_file(struct events **, const char *path, struct error *);
+int events_open_file(struct events **, const char *path,
+    const struct events_wishes *, struct error *);
 int events_open_amqp(struct events **, const char *url,
     const struct events_wishes *, struct error *);
 
