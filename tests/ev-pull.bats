@@ -143,9 +143,39 @@ is_empty() {
 	same "$IN" "$IN.all"
 }
 
-@test "SIGTERM: a command that does not end is killed after --grace" {
-	start_pull --grace 0.2 -- sh -c 'head -n 1; echo $$ >"$0"; sleep 1000' "$IN.pid"
+@test "SIGTERM: a command that does not end gets SIGTERM after --grace, and time for it" {
+	cat >"$IN.stage" <<-'END'
+	# The shell around us is gone by then, and barriers still count.
+	trap 'sleep 0.3; cat "$1.held"; echo ended >"$1"; exit' TERM
+	while IFS= read -r line; do
+		case $line in
+		*'.0"}' | *ping*) printf '%s\n' "$line" ;;
+		*) printf '%s\n' "$line" >>"$1.held" ;;
+		esac
+	done
+	echo >"$1.eof"
+	while :; do sleep 1000; done
+	END
+	pings 1 1 | ev-push -q "$Q"
+	start_pull --grace 0.2 -- sh -c 'cat | sh "$0" "$1"' "$IN.stage" "$IN.mark"
+	wait_until has_lines "$GOT" 1
+	kill "$PULL"
+	wait "$PULL"
+	[ "$(cat "$IN.mark")" = ended ]
+	[ -e "$IN.mark.eof" ]
+	grep -q 'gets SIGTERM' "$GOT.err"
+	is_empty
+}
+
+@test "SIGTERM three times: enough of waiting for --grace, and for the command" {
+	start_pull --grace 1h -- sh -c 'trap "" TERM; head -n 1; echo $$ >"$0"
+		cat; echo >"$0.eof"; while :; do sleep 1000; done' "$IN.pid"
 	wait_until test -s "$IN.pid"
+	kill "$PULL"
+	wait_until test -e "$IN.pid.eof"
+	kill "$PULL"
+	wait_until grep -q 'gets SIGTERM' "$GOT.err"
+	kill -0 "$(cat "$IN.pid")"
 	kill "$PULL"
 	wait "$PULL"
 	wait_until gone "$(cat "$IN.pid")"

@@ -163,6 +163,18 @@ command_has_exited(struct command *c)
 	    WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == c->pid;
 }
 
+bool
+command_is_held(const struct command *c)
+{
+	return c->out >= 0 || c->err >= 0;
+}
+
+void
+command_terminate(const struct command *c)
+{
+	(void)kill(-c->pid, SIGTERM);
+}
+
 void
 command_end(struct command *c)
 {

@@ -38,6 +38,12 @@ bool command_hear(struct command *);
 /* Did it exit? Its group may live on. */
 bool command_has_exited(struct command *);
 
+/* May one of its processes live? It has our pipes, but for what it closed. */
+bool command_is_held(const struct command *);
+
+/* SIGTERM to the group. */
+void command_terminate(const struct command *);
+
 /* Kill the group, reap the process, release all but what it said. */
 void command_end(struct command *);
 

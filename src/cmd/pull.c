@@ -27,6 +27,7 @@ enum {
 	N_QUICK_NUDGES = 5,  /* after so many */
 	MAX_NUDGE_MS = 10 * 1000,
 	END_MS = 2000,       /* for the rest of a command that is ending */
+	TERM_MS = 10 * 1000, /* from SIGTERM to SIGKILL */
 	MAX_EARLY = 3,       /* set-up errors after a good start */
 	MAX_FUTILE = 6,      /* with --drain: then what is left stays */
 	MIN_WAIT_MS = 100,   /* before another start, doubled up to */
@@ -581,6 +582,21 @@ wait_for_more(struct pull *p)
 		stop(p);
 }
 
+/* It may be in the middle of a request, or of several: it is told first. */
+static void
+end_late(struct pull *p)
+{
+	if (!p->stopping || p->failed || p->terminated) {
+		end_command(p, true);
+		return;
+	}
+	diag_print(&p->stage->diag, DIAG_WARNING, "the command has not ended: "
+	    "it gets SIGTERM, and SIGKILL in %d s", TERM_MS / 1000);
+	p->terminated = true;
+	p->end_ms = clock_mono_ms() + TERM_MS;
+	command_terminate(&p->command);
+}
+
 /* Look after the command that runs. */
 static void
 attend(struct pull *p)
@@ -595,8 +611,11 @@ attend(struct pull *p)
 	if (!p->command.pid)
 		return;
 	now_ms = clock_mono_ms();
-	if (exited || (p->end_ms >= 0 && now_ms >= p->end_ms))
+	/* A shell dies of SIGTERM before its pipeline. */
+	if (exited && !(p->terminated && command_is_held(&p->command)))
 		end_command(p, true);
+	else if (p->end_ms >= 0 && now_ms >= p->end_ms)
+		end_late(p);
 	else if (!more) {
 		command_close_output(&p->command);
 		begin_end(p);

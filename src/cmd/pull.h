@@ -40,7 +40,7 @@ struct pull {
 	int64_t start_ms;    /* when to start it again; -1: it runs */
 	int64_t end_ms;      /* when its end is not waited for any more; -1 */
 	bool stopping;       /* no more is fed, */
-	bool closed;         /* and its input was closed */
+	bool terminated;     /* it was told to end, and is killed next */
 	bool failed;         /* nothing is acknowledged any more */
 	int64_t from, to;    /* tags to be acknowledged; from 0: none */
 	int signals;
