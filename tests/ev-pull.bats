@@ -656,4 +656,10 @@ examples() {
 	want_code 2
 	run_prog ev-pull -q "$BATS_TEST_TMPDIR/no/such" -- cat
 	want_code 2
+	# A name that is mistyped has no dead letters, nor a file.
+	run_prog ev-pull -q "$Q.mistyped" --dead
+	want_code 2
+	run_prog ev-pull -q "$Q.mistyped" --requeue
+	want_code 2
+	[ ! -e "$Q.mistyped" ]
 }

@@ -249,6 +249,7 @@ pings_with_ids() { # FROM TO
 	grep -q '0 events are on disk' "$ERR"
 	echo text >"$IN.text"
 	run_prog ev-push -q "$IN.text" "$IN"
-	want_code 3
+	want_code 2
+	grep -q 'no SQLite file, and so no event queue' "$ERR"
 	[ "$(cat "$IN.text")" = text ]
 }

@@ -216,7 +216,8 @@ main(int argc, char **argv)
 	stage_init(&s, "ev-pull", STAGE_CALL_MAX_LINE);
 	read_options(&p, &o, argc, argv);
 	p.events = event_queue_open(&s, p.path,
-	    (struct events_wishes){ .drain = p.drain });
+	    (struct events_wishes){ .drain = p.drain,
+	    .exists = o.dead || o.requeue });
 	if (o.declare)
 		declare(&s, p.events);
 	else if (o.dead)

@@ -307,6 +307,10 @@ whose(struct db *d, struct error *e)
 		r = get_number(d, "PRAGMA user_version", &version, e);
 	if (r == 0 && !in_one)
 		r = execute(d, "COMMIT", e);
+	/* To move it away would be no good advice: it may be anything. */
+	if (r != 0 && sqlite3_errcode(d->sqlite) == SQLITE_NOTADB)
+		return error_set(e, "%s: no SQLite file, and so no %s", d->path,
+		    d->kind->name);
 	if (r != 0)
 		return r;
 	if (application == 0 && version == 0 && objects == 0)

@@ -33,6 +33,7 @@ struct events_wishes {
 	/* How long a push tries to reach a broker. */
 	int64_t patience_ms;
 	bool drain; /* events_is_drained will be asked */
+	bool exists; /* a file is not created */
 	/* Of a file that another process holds a push says so at once, instead
 	 * of waiting for some seconds. */
 	bool tells_busy;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -486,9 +487,14 @@ int
 events_open_file(struct events **events, const char *path,
     const struct events_wishes *w, struct error *e)
 {
-	struct file *ev = alloc_zero(1, sizeof(*ev));
-	int r = db_open(&ev->db, &kind, path, e);
+	struct file *ev;
+	int r;
 
+	if (w->exists && access(path, F_OK) < 0)
+		return error_set(e, "%s: cannot open: %s", path,
+		    strerror(errno));
+	ev = alloc_zero(1, sizeof(*ev));
+	r = db_open(&ev->db, &kind, path, e);
 	ev->events.kind = &file_kind;
 	ev->tells_busy = w->tells_busy;
 	if (w->tells_busy)
