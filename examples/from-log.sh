@@ -7,9 +7,13 @@
 # it came: the file's inode, the offset, and when the file was new. It is written
 # when the events are on disk. Killed in between it pushes the same again: the ids
 # are made of time and offset, and ev-push absorbs what it has. A line without its
-# newline waits for it; what a rotation moved to LOG.1 is finished first.
+# newline waits for it; what a rotation moved to LOG.1 is finished first. What ev-push
+# refuses, such as a line of over a MiB, goes to $EV_REJECTS, else LOG.rejects. While
+# one of us is at it, the next leaves it to him.
 set -eu
 log=$1 events=$2 name=${3:-log:line}
+exec 9>>"$log.lock"
+flock -n 9 || exit 0
 
 save() { # INODE OFFSET SINCE
 	echo "$1 $2 $3" >"$log.pushed.new"
@@ -27,7 +31,11 @@ push_from() { # FILE INODE OFFSET SINCE
 			capture("^(?<at>[0-9]+)\t(?<line>.*)$") |
 			{ name: $name, id: "\($since)-\(.at)",
 			  payload: { line: .line } }' >"$log.events"
-	ev-push -q "$events" "$log.events"
+	[ "$(wc -l <"$log.events")" -eq "$lines" ] || exit 3
+	code=0
+	ev-push -q "$events" -r "${EV_REJECTS:-$log.rejects}" "$log.events" ||
+		code=$?
+	[ "$code" -le 1 ] || exit "$code"
 	save "$2" "$(($3 + $(wc -c <"$log.new")))" "$4"
 	rm -f "$log.new" "$log.events"
 }

@@ -60,6 +60,42 @@ lines() {
 	[ "$(lines)" = "one " ]
 }
 
+@test "from-log.sh: what ev-push refuses is passed over, and kept" {
+	{
+		echo one
+		head -c 1100000 /dev/zero | tr '\0' x
+		printf '\ntwo\n'
+	} >"$LOG"
+	from_log 2>/dev/null
+	echo three >>"$LOG"
+	from_log
+	[ "$(lines)" = "one two three " ]
+	[ "$(jq -r .reason "$LOG.rejects")" = too-long ]
+}
+
+@test "from-log.sh: one at a time" {
+	cd "$BATS_TEST_TMPDIR"
+	mkdir stubs
+	cat >stubs/ev-push <<-'END'
+	#!/bin/sh
+	# The first is done, and does not come back yet; the second fails.
+	[ ! -e first ] || exit 3
+	command -p env PATH="${PATH#*:}" ev-push "$@" || exit
+	touch first
+	until [ -e go ]; do sleep 0.02; done
+	END
+	chmod +x stubs/ev-push
+	echo one >"$LOG"
+	PATH=$PWD/stubs:$PATH from_log 3>&- 4>&- &
+	wait_until test -e first
+	echo two >>"$LOG"
+	PATH=$PWD/stubs:$PATH from_log || true
+	touch go
+	wait $!
+	from_log
+	[ "$(lines)" = "one two " ]
+}
+
 # An Azure Storage Queue: by a stand-in that can fail to order, and by azurite.
 
 start_fake() { # [FAULT…]
