@@ -96,7 +96,7 @@ raw() {
 	[ "$(jq -c '[.rejected, (.rejects[] | .line, .reason)]' answer)" = \
 		'[3,2,"not-json",3,"invalid-event",4,"invalid-event"]' ]
 	if grep -q AAAAAA answer said; then false; fi
-	[ -s said ]
+	same <(echo 'ev-listen: 400: line 2: not-json: unexpected character at byte 1') said
 	[ -z "$(texts)" ]
 	[ "$(post application/json '')" = 400 ]
 	[ "$(post "$LINES" $'\n \n')" = 400 ]
@@ -128,7 +128,7 @@ raw() {
 }
 
 @test "what is no POST of events: 404, 405, 413, 415" {
-	start_listen --max-body 1000 --max-line 100
+	start_listen --max-body 1000 --max-line 100 -v
 	[ "$(curl -s -o answer -w '%{http_code}' "$URL/events")" = 405 ]
 	[ "$(curl -s -o answer -w '%{http_code}' -X PUT -d x "$URL/")" = 405 ]
 	curl -sD head -o answer "$URL/events"
@@ -142,6 +142,7 @@ raw() {
 	head -c 1001 /dev/zero | tr '\0' ' ' >long
 	[ "$(post application/json @long)" = 413 ]
 	[ "$(post application/json @long -H 'Transfer-Encoding: chunked')" = 413 ]
+	[ "$(grep -c 413 said)" -eq 2 ]
 	head -c 90 /dev/zero | tr '\0' ' ' >long
 	echo '{"name":"aaaaaaa"}' >>long
 	[ "$(post application/json @long)" = 400 ]

@@ -44,6 +44,14 @@ reception_close(struct reception *in)
 
 /* Answers */
 
+static void
+note_refusal(const struct reception *in, unsigned status, const char *error)
+{
+	if (in->stage->diag.verbose)
+		diag_print(&in->stage->diag, DIAG_INFO, "%u: %s", status,
+		    error);
+}
+
 /* {"reason":…,"error":… without its end. */
 static void
 put_reason(struct buf *b, const char *reason, struct span error)
@@ -60,9 +68,7 @@ refusal(struct reception *in, unsigned status, const char *reason,
 	in->answer.len = 0;
 	put_reason(&in->answer, reason, span_of(error));
 	buf_puts(&in->answer, "}\n");
-	if (in->stage->diag.verbose)
-		diag_print(&in->stage->diag, DIAG_INFO, "%u: %s", status,
-		    error);
+	note_refusal(in, status, error);
 	return (struct listen_answer){ status, buf_bytes(&in->answer), field,
 		value };
 }
@@ -173,8 +179,13 @@ struct reading {
 static void
 put_reject(struct reading *g, const char *reason, struct span error)
 {
-	struct buf *b = &g->reception->answer;
+	struct reception *in = g->reception;
+	struct buf *b = &in->answer;
 
+	if (g->n_rejects == 0 && in->stage->diag.verbose)
+		diag_print(&in->stage->diag, DIAG_INFO, "400: line %llu: %s: "
+		    "%.*s", (unsigned long long)g->line, reason,
+		    (int)error.len, error.p);
 	if (g->n_rejects++ >= MAX_REJECTS)
 		return;
 	if (b->len)
@@ -273,9 +284,6 @@ answer_bad(struct reception *in, struct listen_request *r,
 	buf_puts(&b, "]}\n");
 	listen_answer(r, &(struct listen_answer){ .status = 400,
 		.body = buf_bytes(&b) });
-	if (in->stage->diag.verbose)
-		diag_print(&in->stage->diag, DIAG_INFO, "400: %llu bad lines",
-		    (unsigned long long)g->n_rejects);
 	buf_clear(&b);
 }
 
@@ -478,11 +486,13 @@ reception_take(struct reception *in, struct listener *l)
 /* Counting */
 
 void
-reception_count(void *ctx, unsigned status, int64_t us)
+reception_count(void *ctx, unsigned status, const char *refused, int64_t us)
 {
 	struct reception *in = ctx;
 	size_t i = 0;
 
+	if (refused)
+		note_refusal(in, status, refused);
 	while (i < RECEPTION_STATUSES - 1 && in->answers[i].status &&
 	    in->answers[i].status != status)
 		i++;

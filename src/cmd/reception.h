@@ -49,7 +49,8 @@ bool reception_admit(void *reception, struct listen_request *,
     struct listen_answer *);
 
 /* As its answered. */
-void reception_count(void *reception, unsigned status, int64_t us);
+void reception_count(void *reception, unsigned status, const char *refused,
+    int64_t us);
 
 /* Add what was counted. */
 void reception_put_metrics(const struct reception *, struct exposition *);

@@ -54,6 +54,7 @@ struct listen_request {
 	size_t dropped_bytes;
 	struct MHD_Response *response; /* the answer; NULL: none yet */
 	unsigned status;
+	const char *refused; /* by us, and why; NULL */
 	int64_t begun_us;
 };
 
@@ -231,10 +232,16 @@ make_answer(struct listen_request *r, const struct listen_answer *a)
 }
 
 static void
-refuse(struct listen_request *r, unsigned status, const char *body)
+refuse(struct listen_request *r, unsigned status, const char *reason,
+    const char *error)
 {
+	char body[256];
+	int n = snprintf(body, sizeof(body),
+	    "{\"reason\":\"%s\",\"error\":\"%s\"}\n", reason, error);
+
+	r->refused = error;
 	make_answer(r, &(struct listen_answer){ .status = status,
-		.body = span_of(body),
+		.body = { body, (size_t)n },
 		.field = status == MHD_HTTP_SERVICE_UNAVAILABLE ?
 		    "Retry-After" : NULL, .value = "1" });
 }
@@ -242,15 +249,15 @@ refuse(struct listen_request *r, unsigned status, const char *body)
 static void
 refuse_long(struct listen_request *r)
 {
-	refuse(r, 413 /* the library's name for it changed */, "{\"reason\":\"too-large\","
-	    "\"error\":\"the body is longer than --max-body\"}\n");
+	refuse(r, 413 /* the library's name for it changed */, "too-large",
+	    "the body is longer than --max-body");
 }
 
 static void
 refuse_busy(struct listen_request *r)
 {
-	refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "{\"reason\":\"busy\","
-	    "\"error\":\"too many requests at a time; try again\"}\n");
+	refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "busy",
+	    "too many requests at a time; try again");
 }
 
 static void
@@ -268,7 +275,7 @@ send_answer(struct listen_request *r)
 		    "close");
 	set_deadline(r->listener, r->peer, r->listener->options.request_ms);
 	r->listener->options.answered(r->listener->options.ctx, r->status,
-	    clock_mono_us() - r->begun_us);
+	    r->refused, clock_mono_us() - r->begun_us);
 	return MHD_queue_response(r->connection, r->status, r->response);
 }
 
@@ -324,16 +331,6 @@ head_fault(const struct listen_request *r)
 	return h.n_hosts > 1 ? "the host is told twice" : h.fault;
 }
 
-static void
-refuse_head(struct listen_request *r, const char *fault)
-{
-	char body[128];
-
-	(void)snprintf(body, sizeof(body),
-	    "{\"reason\":\"protocol\",\"error\":\"%s\"}\n", fault);
-	refuse(r, MHD_HTTP_BAD_REQUEST, body);
-}
-
 static enum MHD_Result
 begin(struct listener *l, struct listen_request *r)
 {
@@ -344,7 +341,7 @@ begin(struct listener *l, struct listen_request *r)
 	l->n_requests++;
 	r->peer->busy = true;
 	if (fault) {
-		refuse_head(r, fault);
+		refuse(r, MHD_HTTP_BAD_REQUEST, "protocol", fault);
 		return send_answer(r);
 	}
 	if (!l->options.admit(l->options.ctx, r, &a))

@@ -46,8 +46,10 @@ struct listener_options {
 	 */
 	bool (*admit)(void *ctx, struct listen_request *,
 	    struct listen_answer *);
-	/* For counting: a request gets this answer, so long after its head. */
-	void (*answered)(void *ctx, unsigned status, int64_t us);
+	/* For counting: a request gets this answer, so long after its head.
+	 * refused: why, if it was refused here; or NULL. */
+	void (*answered)(void *ctx, unsigned status, const char *refused,
+	    int64_t us);
 	void *ctx;
 };
 
