@@ -34,7 +34,7 @@ struct level {
 struct map {
 	const struct catalog *catalog;
 	int64_t limit_ms;
-	struct worker *worker;
+	struct workers *workers;
 	uint64_t n_deaths;
 	struct buf webhooks; /* JSON text of $webhooks */
 	struct buf reason;   /* of the last fault received */
@@ -55,7 +55,7 @@ map_new(const struct catalog *c, int64_t limit_ms)
 
 	m->catalog = c;
 	m->limit_ms = limit_ms;
-	m->worker = worker_new(answer, m, limit_ms);
+	m->workers = workers_new(answer, m, limit_ms);
 	event_init(&m->event);
 	buf_puts(&m->webhooks, "[]");
 	return m;
@@ -66,7 +66,7 @@ map_free(struct map *m)
 {
 	if (!m)
 		return;
-	worker_free(m->worker);
+	workers_free(m->workers);
 	event_clear(&m->event);
 	buf_clear(&m->webhooks);
 	buf_clear(&m->reason);
@@ -109,7 +109,7 @@ map_bind(struct map *m, const struct webhooks *list)
 {
 	size_t i;
 
-	worker_stop(m->worker);
+	workers_stop(m->workers);
 	m->webhooks.len = 0;
 	buf_putc(&m->webhooks, '[');
 	for (i = 0; i < list->n; i++)
@@ -363,7 +363,7 @@ answer(void *ctx, struct span line, struct buf *to)
 void
 map_send(struct map *m, struct span line)
 {
-	worker_send(m->worker, line);
+	workers_send(m->workers, line);
 }
 
 static enum map_status
@@ -419,7 +419,7 @@ map_receive(struct map *m, struct span *line, struct buf *out, struct fault *f)
 	struct span text;
 	struct error e;
 
-	switch (worker_receive(m->worker, line, &text, &e)) {
+	switch (workers_receive(m->workers, line, &text, &e)) {
 	case WORKER_ANSWERED:
 		return take_answer(m, text, out, f);
 	case WORKER_TIMEOUT:

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "event/event.h"
 #include "event/webhook.h"
-#include "event/worker.h"
+#include "event/workers.h"
 
 enum { MAP_MAX_DEPTH = 8 };
 

@@ -40,7 +40,7 @@ struct transforms {
 	struct task *tasks; /* as pairs */
 	struct opinion *opinions;
 	int64_t limit_ms;
-	struct worker *worker;
+	struct workers *workers;
 	uint64_t n_deaths;
 	struct buf request;
 	/* The worker's: */
@@ -143,7 +143,7 @@ transforms_new(const struct webhooks *list, int64_t limit_ms)
 	t->opinions = alloc_zero(t->pairs.n, sizeof(*t->opinions));
 	t->compiled = alloc_zero(t->programs.n, sizeof(*t->compiled));
 	t->limit_ms = limit_ms;
-	t->worker = worker_new(answer, t, limit_ms);
+	t->workers = workers_new(answer, t, limit_ms);
 	event_init(&t->event);
 	json_init(&t->output);
 	return t;
@@ -156,7 +156,7 @@ transforms_free(struct transforms *t)
 
 	if (!t)
 		return;
-	worker_free(t->worker);
+	workers_free(t->workers);
 	for (i = 0; i < t->pairs.n; i++)
 		buf_clear(&t->opinions[i].text);
 	free(t->opinions);
@@ -399,7 +399,7 @@ transforms_send(struct transforms *t, uint32_t task, struct span line)
 	t->request.len = 0;
 	buf_add(&t->request, &task, sizeof(task));
 	buf_span(&t->request, line);
-	worker_send(t->worker, buf_bytes(&t->request));
+	workers_send(t->workers, buf_bytes(&t->request));
 }
 
 static void
@@ -463,7 +463,7 @@ transforms_receive(struct transforms *t, struct span *line, struct error *e)
 	struct span text;
 	uint32_t task;
 
-	status = worker_receive(t->worker, line, &text, e);
+	status = workers_receive(t->workers, line, &text, e);
 	if (status == WORKER_FAILED)
 		return -1;
 	memcpy(&task, line->p, sizeof(task));

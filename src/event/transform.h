@@ -12,7 +12,7 @@
 
 #include "event/event.h"
 #include "event/webhook.h"
-#include "event/worker.h"
+#include "event/workers.h"
 
 enum { TRANSFORM_MAX_HEADERS = 32 };
 

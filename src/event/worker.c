@@ -1,7 +1,7 @@
 /*
- * Worker processes. Requests are kept until they are answered. When a worker
+ * A worker process. Requests are kept until they are answered. When the process
  * dies, what it was sent goes to the next one, one request at a time: the
- * request that kills it again, alone, is the culprit, and a worker that
+ * request that kills it again, alone, is the culprit, and a process that
  * somebody else killed costs nothing.
  */
 #include "event/worker.h"
@@ -27,6 +27,7 @@
 enum {
 	CHUNK_BYTES = 32 * 1024, /* gathered before they are written */
 	READ_BYTES = 64 * 1024,
+	AHEAD_BYTES = 256 * 1024, /* of answers that are not wanted yet */
 };
 
 /* A sanitizer maps terabytes, and reports on stderr. */
@@ -50,6 +51,7 @@ struct worker {
 	int64_t limit_ms;
 	pid_t pid; /* 0: none */
 	int fd;
+	bool ended;          /* it is dead, and not buried */
 	struct buf requests; /* as parts */
 	size_t oldest;       /* where the unanswered ones begin */
 	size_t sent;         /* up to here they are written */
@@ -289,13 +291,15 @@ work(const struct worker *w, int fd)
 	}
 }
 
-static int
-start(struct worker *w, struct error *e)
+int
+worker_start(struct worker *w, struct error *e)
 {
 	char *no_environment[] = { NULL };
 	pid_t parent = getpid();
 	int fds[2];
 
+	if (w->pid)
+		return 0;
 	/* Whoever started us may ignore it; then no status could be had. */
 	signal(SIGCHLD, SIG_DFL);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0)
@@ -331,6 +335,7 @@ reap(struct worker *w)
 		continue;
 	close(w->fd);
 	w->pid = 0;
+	w->ended = false;
 	return status;
 }
 
@@ -409,29 +414,53 @@ worker_send(struct worker *w, struct span request)
 		(void)write_requests(w);
 }
 
-/* 1: something was read; 0: it is dead; -1: no process can be started. */
-static int
-exchange(struct worker *w, struct error *e)
+size_t
+worker_load(const struct worker *w)
 {
-	struct pollfd pfd = { .events = POLLIN };
+	return w->requests.len - w->oldest;
+}
+
+struct pollfd
+worker_poll(struct worker *w, bool wanted)
+{
+	struct pollfd pfd = { .fd = -1 };
+
+	if (!w->pid || w->ended)
+		return pfd;
+	if (!write_requests(w))
+		pfd.events |= POLLOUT;
+	if (wanted || w->answers.len - w->taken < AHEAD_BYTES)
+		pfd.events |= POLLIN;
+	if (pfd.events)
+		pfd.fd = w->fd;
+	return pfd;
+}
+
+/* It is dead, but has nothing to do. */
+static void
+bury_idle(struct worker *w)
+{
+	if (w->ended && worker_load(w) == 0)
+		(void)reap(w);
+}
+
+void
+worker_read(struct worker *w)
+{
 	ssize_t n;
 
 	drop_front(&w->answers, w->taken);
 	w->taken = 0;
-	if (!w->pid && start(w, e) != 0)
-		return -1;
-	if (!write_requests(w))
-		pfd.events |= POLLOUT;
-	pfd.fd = w->fd;
-	(void)poll(&pfd, 1, -1);
 	n = read(w->fd, buf_room(&w->answers, READ_BYTES), READ_BYTES);
 	if (n > 0)
 		w->answers.len += (size_t)n;
-	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+	else
+		w->ended = n == 0 || (errno != EAGAIN && errno != EINTR);
+	bury_idle(w);
 }
 
 /*
- * It is dead. WORKER_ANSWERED: the next one shall try; else it was the oldest
+ * It is dead. WORKER_BUSY: the next process shall try; else it was the oldest
  * request's fault.
  */
 static enum worker_status
@@ -447,35 +476,30 @@ bury(struct worker *w)
 		w->alone = w->sent;
 	w->sent = w->oldest;
 	if (!again && !(only && timeout))
-		return WORKER_ANSWERED;
+		return WORKER_BUSY;
 	return timeout ? WORKER_TIMEOUT : WORKER_DIED;
 }
 
 enum worker_status
-worker_receive(struct worker *w, struct span *request, struct span *answer,
-    struct error *e)
+worker_take(struct worker *w, struct span *request, struct span *answer)
 {
 	enum worker_status result = WORKER_ANSWERED;
-	size_t end = 0;
+	size_t end = part_end(&w->answers, w->taken);
 
 	assert(w->oldest < w->requests.len);
-	while (result == WORKER_ANSWERED &&
-	    (end = part_end(&w->answers, w->taken)) == 0) {
-		int r = exchange(w, e);
-
-		if (r < 0)
-			return WORKER_FAILED;
-		if (r == 0)
-			result = bury(w);
-	}
-	if (result == WORKER_ANSWERED) {
+	if (end) {
 		*answer = part_at(&w->answers, w->taken, end);
 		w->taken = end;
+	} else {
+		result = w->ended ? bury(w) : WORKER_BUSY;
+		if (result == WORKER_BUSY)
+			return result;
 	}
 	end = part_end(&w->requests, w->oldest);
 	*request = part_at(&w->requests, w->oldest, end);
 	w->oldest = end;
 	if (w->sent < end)
 		w->sent = end;
+	bury_idle(w);
 	return result;
 }

@@ -3,14 +3,15 @@
  * what can't be trusted to end. libjq can be neither interrupted nor kept from
  * aborting, so a jq program runs where it can be killed: whoever uses more
  * processor time or memory than allowed dies, and costs the request that it
- * died of. The rest goes to a new worker.
+ * died of. The rest goes to a new process.
  *
- * It is started at the first request, has none of the parent's descriptors and
- * no environment, and dies with the parent.
+ * It has none of the parent's descriptors and no environment, and dies with the
+ * parent. event/workers.h is how it is used.
  */
 #ifndef EVENT_WORKER_H
 #define EVENT_WORKER_H
 
+#include <poll.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -36,25 +37,40 @@ typedef void worker_answer(void *ctx, struct span request, struct buf *answer);
 struct worker *worker_new(worker_answer *, void *ctx, int64_t limit_ms);
 void worker_free(struct worker *);
 
+/* Start the process, unless it runs. 0, or -1 with the error. */
+int worker_start(struct worker *, struct error *);
+
 /* End the process, for ctx changed; nothing may be unanswered. */
 void worker_stop(struct worker *);
 
 /* Does not wait: requests are held, and written when it suits. */
 void worker_send(struct worker *, struct span request);
 
+/* How many bytes of requests are unanswered. */
+size_t worker_load(const struct worker *);
+
+/*
+ * Write what it takes of the requests. What to poll for (fd -1: nothing), and
+ * then to worker_read if there is more than POLLOUT. wanted: an answer is waited
+ * for; otherwise some are read ahead, so that it can go on.
+ */
+struct pollfd worker_poll(struct worker *, bool wanted);
+void worker_read(struct worker *);
+
 enum worker_status {
 	WORKER_ANSWERED,
 	WORKER_TIMEOUT, /* it took too long: no answer */
 	WORKER_DIED,    /* out of memory, or libjq's fault: no answer */
-	WORKER_FAILED,  /* the system: no worker can be started */
+	WORKER_BUSY,    /* not yet: see that it runs, poll */
+	WORKER_FAILED,  /* the system: no process can be started */
 };
 
 /*
- * Wait for the answer to the oldest request. Both are valid until the next
- * worker_send or worker_receive.
+ * What became of the oldest request, if that is known: never WORKER_FAILED. Both
+ * are valid until the next worker_send or worker_read.
  */
-enum worker_status worker_receive(struct worker *, struct span *request,
-    struct span *answer, struct error *);
+enum worker_status worker_take(struct worker *, struct span *request,
+    struct span *answer);
 
 /*
  * In the worker, around what is not the request's fault, like compiling: it

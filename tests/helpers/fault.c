@@ -1,8 +1,8 @@
 /*
  * Preloaded by tests: the Nth call that reads, writes or syncs a file whose
  * name begins with $FAULT_FILE fails. $FAULT_AT is N, $FAULT_ERRNO the errno,
- * $FAULT_LAST=1: all later ones fail, too. When it fires, the file $FAULT_MARK
- * is made.
+ * $FAULT_LAST=1: all later ones fail, too. $FAULT_FORK=N: the Nth fork(2) fails,
+ * and all later ones. When one fires, the file $FAULT_MARK is made.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,12 +31,22 @@ is_ours(int fd)
 	return strncmp(name, want, strlen(want)) == 0;
 }
 
+static void
+mark(void)
+{
+	const char *name = getenv("FAULT_MARK");
+	int fd = name ? open(name, O_WRONLY | O_CREAT, 0600) : -1;
+
+	if (fd >= 0)
+		close(fd);
+}
+
 static int
 fails(int fd)
 {
 	const char *at = getenv("FAULT_AT"), *why = getenv("FAULT_ERRNO");
-	const char *last = getenv("FAULT_LAST"), *mark = getenv("FAULT_MARK");
-	int saved = errno, mark_fd;
+	const char *last = getenv("FAULT_LAST");
+	int saved = errno;
 	long n;
 
 	if (!at || !is_ours(fd)) {
@@ -47,9 +57,7 @@ fails(int fd)
 	errno = saved;
 	if (n != atol(at) && !(last && n > atol(at)))
 		return 0;
-	mark_fd = mark ? open(mark, O_WRONLY | O_CREAT, 0600) : -1;
-	if (mark_fd >= 0)
-		close(mark_fd);
+	mark();
 	errno = why ? atoi(why) : EIO;
 	return 1;
 }
@@ -108,4 +116,17 @@ int
 ftruncate(int fd, off_t n)
 {
 	return fails(fd) ? -1 : REAL(ftruncate)(fd, n);
+}
+
+pid_t
+fork(void)
+{
+	static long n;
+	const char *at = getenv("FAULT_FORK");
+
+	if (!at || ++n < atol(at))
+		return REAL(fork)();
+	mark();
+	errno = EAGAIN;
+	return -1;
 }
