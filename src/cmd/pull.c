@@ -610,16 +610,16 @@ attend(struct pull *p)
 	acknowledge(p);
 	if (!p->command.pid)
 		return;
+	if (!more)
+		command_close_output(&p->command);
 	now_ms = clock_mono_ms();
 	/* A shell dies of SIGTERM before its pipeline. */
 	if (exited && !(p->terminated && command_is_held(&p->command)))
 		end_command(p, true);
 	else if (p->end_ms >= 0 && now_ms >= p->end_ms)
 		end_late(p);
-	else if (!more) {
-		command_close_output(&p->command);
+	else if (!more)
 		begin_end(p);
-	}
 	else if (is_waiting_for_barrier(p) &&
 	    now_ms >= p->active_ms + p->barrier_ms)
 		give_up(p);
