@@ -477,7 +477,8 @@ reception_take(struct reception *in, struct listener *l)
 			continue;
 		}
 		take_events(in, r);
-		if (batch_is_full(&in->batch))
+		/* One that waits already is tried once a turn. */
+		if (batch_is_full(&in->batch) && in->give_up_ms < 0)
 			store(in);
 	}
 	store(in);
