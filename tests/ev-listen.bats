@@ -417,6 +417,29 @@ poster() { # NAME
 	[ "$(texts | wc -l)" -eq 1 ]
 }
 
+@test "SIGTERM while it stores: what came meanwhile is answered" {
+	needs strace
+	strace -o /dev/null true || skip "strace may not trace here"
+	[ -z "${EV_SAN:-}" ] || skip "leaks are not looked for under strace"
+	start_listen
+	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
+	printf 'GET /health HTTP/1.1\r\nHost: a\r\n\r\n' >&5
+	until IFS= read -r -t "$DEADLINE" line <&5 && [[ $line == *'"ok"'* ]]; do :; done
+	strace -o trace -p "$PID" -e trace=fdatasync,fsync \
+		-e inject=fdatasync,fsync:delay_enter=2000000 2>/dev/null 3>&- 4>&- 5>&- &
+	EV_STARTED+=($!)
+	wait_until grep -q '^TracerPid:.*[1-9]' "/proc/$PID/status"
+	post application/json '{"name":"a"}' >code &
+	wait_until grep -q sync trace
+	kill "$PID"
+	printf 'POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"name":"b"}' >&5
+	timeout "$DEADLINE" cat <&5 >got
+	exec 5>&-
+	grep -q '^HTTP/1.1 202' got
+	ended 0
+	[ "$(texts | wc -l)" -eq 2 ]
+}
+
 @test "SIGTERM: a request that does not come has the grace time; a second one ends it" {
 	start_listen --grace 300ms
 	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"

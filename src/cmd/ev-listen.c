@@ -291,6 +291,7 @@ run(struct server *v)
 	notify("STOPPING=1");
 	listener_stop(v->listener);
 	end_ms = clock_mono_ms() + v->grace_ms;
+	serve(v, signals, clock_mono_ms()); /* what came while we stored */
 	while (!listener_is_idle(v->listener) && clock_mono_ms() < end_ms &&
 	    signals_take() == 0)
 		serve(v, signals, end_ms);

@@ -166,17 +166,25 @@ has_room(const struct listener *l)
 	return l->n_peers < l->options.max_connections;
 }
 
+/* Is there nothing of it that the library has not read? */
+static bool
+is_silent(const struct peer *p)
+{
+	char c;
+
+	return recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
 /* Who was served longest ago and has sent nothing since; NULL: nobody. */
 static struct peer *
 idlest(const struct listener *l)
 {
 	struct peer *p, *found = NULL;
-	char c;
 
 	for (p = l->peers; p; p = p->next)
 		if (p->idle && p->deadline_ms >= 0 &&
 		    (!found || p->deadline_ms <= found->deadline_ms) &&
-		    recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0)
+		    is_silent(p))
 			found = p;
 	return found;
 }
@@ -634,7 +642,7 @@ listener_stop(struct listener *l)
 	close_sockets(l);
 	l->stopping = true;
 	for (p = l->peers; p; p = p->next)
-		if (!p->busy)
+		if (!p->busy && is_silent(p))
 			cut_off(p);
 }
 

@@ -77,7 +77,10 @@ struct span listen_body(struct listen_request *); /* it may be written to;
 
 void listen_answer(struct listen_request *, const struct listen_answer *);
 
-/* Take no more connections, and close each with its next answer. */
+/*
+ * Take no more connections, and close each with its next answer; the next wait
+ * reads what was sent already.
+ */
 void listener_stop(struct listener *);
 
 /* Is no request under way? */
