@@ -54,10 +54,36 @@ requests() {
 @test "neither a secret nor its signing key is in the command" {
 	run_prog ev-deliver --dry-run -w w.db call
 	# shellcheck disable=SC2016
-	grep -qF '"X-Api-Key: $X_API_KEY"' "$OUT"
+	grep -qF "'X-Api-Key: '\"\$X_API_KEY\"" "$OUT"
 	[ "$(grep -c "hush-hush\|${SECRET#whsec_}" "$OUT")" -eq 0 ]
 	grep -q 'webhook-signature: v1,' "$OUT"
 	[ "$(grep -c forged "$OUT")" -eq 0 ]
+}
+
+@test "what a registry holds is no shell's: names of secret headers, certificates" {
+	# shellcheck disable=SC2016
+	for name in '`id`' 'A$HOME' "it's!"; do
+		hook-admin -w w.db secret header wh1 "$name" <<<value
+	done
+	run_prog ev-deliver --dry-run -w w.db call
+	want_code 0
+	cp "$OUT" command
+	X_API_KEY=1 IT_S_=2 A_HOME=3 sh command >answer
+	wait_until requests 1
+	# shellcheck disable=SC2016
+	[ "$(jq -c '[.headers[] | select(.[0] == ("it'"'"'s!", "A$HOME"))]' \
+		"$SINK_LOG" | tr -d ' ')" = '[["A$HOME","3"],["it'"'"'s!","2"]]' ]
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout key.pem -out ca.pem -subj /CN=ca 2>/dev/null
+	{ cat ca.pem; printf 'END_OF_CA\ntouch made\nEND_OF_CA_\n'; } >odd.pem
+	jq -n --rawfile ca odd.pem '[{id: "wh1", url: "https://127.0.0.1:1/",
+		subscriptions: "ping", ca: $ca}]' >odd.json
+	run_prog ev-deliver --dry-run -w odd.json call
+	want_code 0
+	cp "$OUT" command
+	grep -qx 'touch made' command # a line of the text, still
+	sh command >answer || true
+	[ ! -e made ]
 }
 
 @test "a call to its own URL is neither signed nor given secrets" {

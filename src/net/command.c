@@ -26,15 +26,15 @@ put_quoted(struct buf *b, struct span s)
 	buf_putc(b, '\'');
 }
 
-/* "Name: $NAME" */
+/* 'Name: '"$NAME": a name may hold what means something to a shell. */
 static void
 put_variable(struct buf *b, const char *field)
 {
 	size_t n = strcspn(field, ":;"), i;
 
-	buf_putc(b, '"');
-	buf_add(b, field, n);
-	buf_puts(b, ": $");
+	put_quoted(b, (struct span){ field, n });
+	b->len--; /* the quote goes on */
+	buf_puts(b, ": '\"$");
 	for (i = 0; i < n; i++) {
 		char c = field[i];
 
@@ -91,6 +91,19 @@ put_tls(struct buf *b, const struct http_target *t)
 		buf_puts(b, " \\\n\t--cacert /dev/stdin");
 }
 
+/* As a here-document, which ends where no line of the text does. */
+static void
+put_ca(struct buf *b, const char *ca)
+{
+	struct buf end = { 0 };
+
+	buf_puts(&end, "END_OF_CA");
+	while (strstr(ca, buf_str(&end)))
+		buf_putc(&end, '_');
+	buf_printf(b, " <<'%s'\n%s\n%s", buf_str(&end), ca, buf_str(&end));
+	buf_clear(&end);
+}
+
 int
 command_put(struct buf *b, const struct http_request *req,
     bool (*is_secret)(const void *, const char *), const void *ctx,
@@ -128,8 +141,7 @@ command_put(struct buf *b, const struct http_request *req,
 	put_option(b, "--data-binary", piped ? SPAN("@-") : req->body);
 	put_option(b, "--url", span_of(http_target_url(t)));
 	if (http_target_ca(t))
-		buf_printf(b, " <<'END_OF_CA'\n%s\nEND_OF_CA",
-		    http_target_ca(t));
+		put_ca(b, http_target_ca(t));
 	buf_putc(b, '\n');
 	return 0;
 }
