@@ -72,6 +72,39 @@ got() { # JQ-FILTER WANT: of stdout, a line each, joined with blanks
 	got .seq ''
 }
 
+@test "deliveries by event: calls of any webhook or none, those replayed and forced" {
+	feed down e1
+	cp calls again
+	deliver
+	printf '{"url":"http://127.0.0.1:%s/","headers":{},"body":{},"event":"e1"%s}\n' \
+		1 ',"id":"mine"' 1 '' >bare
+	run_prog ev-deliver "$LOOPBACK" -q q.db --schedule none bare
+	want_code 1
+	admin replay --event e1
+	got .replayed 3
+	ev-deliver -q q.db -w w.db --enqueue --force again
+	admin deliveries --event e1
+	got .seq '7 6 5 4 3 2 1'
+	admin deliveries --event e1 --webhook down
+	got .seq '7 4 1'
+	admin deliveries --event e
+	got .seq ''
+}
+
+@test "times: any that RFC 3339 has; the first of all is no absent one" {
+	feed good e1
+	deliver
+	sqlite3 q.db "UPDATE call SET taken = 1767225600000" # 2026-01-01T00:00:00Z
+	admin deliveries --since 2026-01-01T01:30:00+01:30
+	got .seq 1
+	admin deliveries --since 2026-01-01T01:30:00.001+01:30
+	got .seq ''
+	admin deliveries --until 2025-12-31t20:00:00.5-04:00
+	got .seq 1
+	admin deliveries --until 1970-01-01T00:00:00Z
+	got .seq ''
+}
+
 @test "an event whose id begins with its time is found, too" {
 	feed good 0193577e-7c00-7000-8000-000000000001 \
 		0193577e-7c00-7000-8000-000000000002
@@ -174,6 +207,12 @@ got() { # JQ-FILTER WANT: of stdout, a line each, joined with blanks
 	run_prog hook-admin -q q.db replay
 	want_code 2
 	grep -q 'of everything?' "$ERR"
+	# A variable that is not set.
+	for filter in webhook event name; do
+		run_prog hook-admin -q q.db replay --outcome dead "--$filter" ''
+		want_code 2
+		grep -q -- "--$filter is empty" "$ERR"
+	done
 }
 
 @test "stats: what each webhook did, and what waits" {

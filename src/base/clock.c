@@ -156,11 +156,13 @@ number(struct span s, size_t at, size_t n)
 int64_t
 clock_of_rfc3339(struct span s)
 {
-	int64_t year, month, days, ms = 0, unit = 100;
+	int64_t year, month, days, offset = 0, ms = 0, unit = 100;
 	size_t i;
 
-	if (!clock_is_rfc3339(s) || (s.p[s.len - 1] | 0x20) != 'z')
+	if (!clock_is_rfc3339(s))
 		return -1;
+	if ((s.p[s.len - 1] | 0x20) != 'z')
+		offset = minutes(s, s.len - 5) * (s.p[s.len - 6] == '+' ? 1 : -1);
 	/* Years from March have their leap day at the end. */
 	year = number(s, 0, 4);
 	month = number(s, 5, 2);
@@ -168,8 +170,9 @@ clock_of_rfc3339(struct span s)
 	month += month <= 2 ? 9 : -3;
 	days = year * 365 + year / 4 - year / 100 + year / 400 +
 	    (month * 153 + 2) / 5 + number(s, 8, 2) - 1 - 719468;
-	for (i = 20; i < s.len - 1 && unit; i++, unit /= 10)
+	for (i = 20; s.p[19] == '.' && unit && s.p[i] >= '0' && s.p[i] <= '9';
+	    i++, unit /= 10)
 		ms += (s.p[i] - '0') * unit;
-	return (((days * 24 + number(s, 11, 2)) * 60 + number(s, 14, 2)) * 60 +
-	    number(s, 17, 2)) * 1000 + ms;
+	return (((days * 24 + number(s, 11, 2)) * 60 + number(s, 14, 2) -
+	    offset) * 60 + number(s, 17, 2)) * 1000 + ms;
 }

@@ -34,7 +34,7 @@ bool clock_is_rfc3339(struct span);
 bool clock_is_date(struct span);
 bool clock_is_time(struct span);
 
-/* The wall time of such a text, in UTC ("Z"); -1: it is none. */
+/* The wall time of such a date-time; -1: it is none; below 0: before 1970. */
 int64_t clock_of_rfc3339(struct span);
 
 #endif

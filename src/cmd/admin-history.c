@@ -55,12 +55,21 @@ history_time(struct admin *a, const char *option, const char *text)
 	int64_t ms = clock_of_rfc3339(span_of(text)), ago;
 
 	if (ms >= 0)
-		return ms;
+		return ms ? ms : 1; /* 0: none is asked for */
 	if (num_duration(span_of(text), MAX_AGO_MS, &ago) < 0)
 		admin_misuse(a, "%s: --%s '%s' is neither a time such as "
 		    "2026-11-23T18:00:00Z nor one ago such as 90m, 2h or 7d",
 		    a->command, option, text);
 	return clock_wall_ms() - ago;
+}
+
+/* An empty one, as of a variable that is not set, must not select all. */
+static struct span
+text_of(struct admin *a, const char *option, const char *text)
+{
+	if (!*text)
+		admin_misuse(a, "%s: --%s is empty", a->command, option);
+	return span_of(text);
 }
 
 static uint64_t
@@ -99,11 +108,11 @@ history_read_filter(struct admin *a)
 	struct history_filter f = { 0 };
 
 	if (o->webhook)
-		f.webhook = span_of(o->webhook);
+		f.webhook = text_of(a, "webhook", o->webhook);
 	if (o->event)
-		f.event = span_of(o->event);
+		f.event = text_of(a, "event", o->event);
 	if (o->name)
-		f.name = span_of(o->name);
+		f.name = text_of(a, "name", o->name);
 	if (o->outcome)
 		read_outcome(a, &f, o->outcome);
 	if (o->status)

@@ -111,7 +111,8 @@ add_times(struct queue *q, const struct history_filter *f, struct buf *sql,
 
 /*
  * The calls of an event: their ids follow from the webhooks', so that the index
- * for repeats finds them.
+ * for repeats finds them; and those that it does not have (replayed, forced), and
+ * calls without a webhook, which may have any id.
  */
 static int
 add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
@@ -126,7 +127,11 @@ add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 	    "WHERE webhook IS NOT NULL", e);
 	if (!lanes)
 		return -1;
-	buf_puts(sql, "AND c.event = ?2 AND c.seq IN (-1");
+	buf_puts(sql, "AND c.event = ?2 AND c.seq IN ("
+	    "SELECT seq FROM call WHERE same IS NULL AND event = ?2 UNION ALL "
+	    "SELECT o.seq FROM lane AS n CROSS JOIN call AS o ON o.lane = n.no "
+	    "WHERE n.origin IS NOT NULL AND o.event = ?2 UNION ALL "
+	    "VALUES(-1)");
 	while ((rc = step(q, lanes, e)) == SQLITE_ROW) {
 		call_id(event, db_column(lanes, 0), &scratch, id);
 		if (queue_find_same(q, (struct span){ id, sizeof(id) }, event,
@@ -135,7 +140,7 @@ add_event(struct queue *q, struct span event, struct buf *sql, struct error *e)
 			break;
 		}
 		if (seq)
-			buf_printf(sql, ",%lld", (long long)seq);
+			buf_printf(sql, ",(%lld)", (long long)seq);
 	}
 	buf_puts(sql, ") ");
 	sqlite3_finalize(lanes);

@@ -251,7 +251,7 @@ read_secret(struct reader *r, uint32_t i)
 	    read_string(r, i, "until", &r->other, &until) != 0)
 		return -1;
 	if (until.len && (until_ms = clock_of_rfc3339(until)) < 0)
-		return bad(r, "until", "not a date-time in UTC (RFC 3339)");
+		return bad(r, "until", "not a date-time (RFC 3339)");
 	key = sign_key_new(secret, &r->why);
 	signs = key && sign_key_signs(key);
 	sign_key_free(key);
