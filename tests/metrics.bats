@@ -172,6 +172,28 @@ waits_for_ever() {
 	[ -z "$(ls folder)" ]
 }
 
+@test "what is no metrics file stays what it is" {
+	echo '{"name":"ping:all"}' >in
+	ev-push -q events <in
+	echo '[]' >w.json
+	for file in events w.json; do
+		cp $file before
+		run_prog ev-validate --metrics $file in
+		want_code 0
+		grep -q "'$file': it holds something else, which is kept" "$ERR"
+		same before $file
+	done
+	# An empty one, what a loss of power leaves, and its own.
+	: >m.prom
+	ev-validate --metrics m.prom in >/dev/null
+	grep -q '^evpipe_up{.*} 0$' m.prom
+	head -c 5000 /dev/zero >m.prom
+	ev-validate --metrics m.prom in >/dev/null
+	grep -q '^evpipe_up{.*} 0$' m.prom
+	ev-validate --metrics m.prom in in >/dev/null
+	grep -q '^evpipe_input_lines_total{.*} 2$' m.prom
+}
+
 @test "a full disk: the file before stays, nothing lies about" {
 	[ -z "${EV_SAN:-}" ] || skip "sanitizers want to be preloaded first"
 	cc -shared -fPIC -o fault.so "$REPO/tests/helpers/fault.c" -ldl

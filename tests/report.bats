@@ -155,12 +155,18 @@ well_formed() {
 
 @test "--output replaces a file as a whole; wrong usage" {
 	ev-deliver -q q --enqueue </dev/null
-	echo old >page
+	printf '<!DOCTYPE html>\nold' >page
 	run_prog hook-admin -q q --output page report
 	want_code 0
 	[ ! -s "$OUT" ]
 	well_formed page
 	[ "$(stat -c %a page)" = 644 ]
+	# The queue itself, by a slip of the pen.
+	cp q before
+	run_prog hook-admin -q q --output q report
+	want_code 3
+	grep -q "cannot write 'q': it holds something else, which is kept" "$ERR"
+	same before q
 	run_prog hook-admin -q q --output no/such/page report
 	want_code 3
 	run_prog hook-admin report

@@ -11,7 +11,10 @@
 
 #include "base/out.h"
 
-enum { MIN_READ_BYTES = 4096 };
+enum {
+	MIN_READ_BYTES = 4096,
+	HEAD_BYTES = 6, /* by which kinds of files are told apart */
+};
 
 int
 file_read(const char *path, size_t max_bytes, struct buf *text,
@@ -60,6 +63,23 @@ write_new(const char *path, mode_t mode, struct span text)
 	return close(fd) < 0 ? -1 : r;
 }
 
+/*
+ * A queue or registry whose name was given by mistake would be gone. What begins
+ * with NUL is what a loss of power can leave.
+ */
+static bool
+is_of_another_kind(const char *path, struct span text)
+{
+	char head[HEAD_BYTES];
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, head, sizeof(head));
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && head[0] && ((size_t)n > text.len ||
+	    memcmp(head, text.p, (size_t)n) != 0);
+}
+
 int
 file_replace(const char *path, mode_t mode, struct span text, struct error *e)
 {
@@ -70,6 +90,9 @@ file_replace(const char *path, mode_t mode, struct span text, struct error *e)
 	/* As root, /dev/null too could be replaced. */
 	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
 		return error_set(e, "not a regular file");
+	if (is_of_another_kind(path, text))
+		return error_set(e, "it holds something else, which is kept: "
+		    "give another name, or remove it");
 	/* Of this process: another one may replace the same file. */
 	buf_printf(&new, "%s.%ld", path, (long)getpid());
 	if (write_new(buf_str(&new), mode, text) < 0 ||

@@ -22,9 +22,10 @@ int file_read(const char *path, size_t max_bytes, struct buf *, struct error *);
 
 /*
  * Make it hold the text, whole at any time, for whoever reads it: what is there
- * is replaced by rename(2), but only if it is a regular file. Not synced: after
- * a loss of power it may be empty. 0, or -1 with the error (which does not name
- * the file).
+ * is replaced by rename(2), but only if it is a regular file that is empty or
+ * begins as the text does: what has been given the name of another file by
+ * mistake does no harm. Not synced: after a loss of power it may be empty. 0, or
+ * -1 with the error (which does not name the file).
  */
 int file_replace(const char *path, mode_t, struct span text, struct error *);
 
