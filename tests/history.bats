@@ -229,6 +229,22 @@ got() { # JQ-FILTER WANT: of stdout, a line each, joined with blanks
 	got 'select(.webhook == "good") | .p50_ms > 0' true
 }
 
+@test "stats: a call that ended without a request is no attempt" {
+	feed good e1
+	sed 's/"good"/"removed"/; s/"id":"msg_./"id":"msg_x/' calls >>more
+	cat calls more >both
+	deliver both
+	admin stats
+	got 'select(.webhook == "good") | .attempts, .dead' '1 0'
+	got 'select(.webhook == "removed") | .attempts, .dead, .mean_ms' '0 1 null'
+	hook-admin -q q.db report >page
+	sqlite3 q.db "DELETE FROM hour WHERE lane = (SELECT no FROM lane
+		WHERE webhook = 'good')"
+	hook-admin -q q.db report >page.none
+	grep -q '<path class="p99" d="M' page
+	grep -q '<path class="p99" d=""' page.none
+}
+
 @test "no queue is made by looking, and a wrong filter is said" {
 	run_prog hook-admin -q absent.db deliveries
 	want_code 2

@@ -161,6 +161,10 @@ well_formed() {
 	[ ! -s "$OUT" ]
 	well_formed page
 	[ "$(stat -c %a page)" = 644 ]
+	# Bars of half a day; but what is counted begins with --since, and so it says.
+	day=$(date -u -d '20 days ago' +%F)
+	hook-admin -q q --since "${day}T17:30:00Z" report |
+		grep -q ", from <time datetime=\"${day}T17:00:00.000Z\">"
 	# The queue itself, by a slip of the pen.
 	cp q before
 	run_prog hook-admin -q q --output q report

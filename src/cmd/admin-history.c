@@ -569,7 +569,7 @@ put_percentile(struct buf *b, const struct history_lane *l, unsigned percent)
 static void
 put_lane(struct buf *b, const struct history_lane *l)
 {
-	int64_t n = l->delivered + l->answered + l->retry + l->dead;
+	int64_t n = history_requests(l);
 
 	buf_putc(b, '{');
 	json_put_member(b, l->webhook ? "webhook" : "origin", l->lane);

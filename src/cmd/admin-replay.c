@@ -11,6 +11,8 @@
 #include "cmd/admin-history.h"
 #include "json/write.h"
 
+enum { MAX_TOOK_US = 100 * 1000 }; /* of a transaction of prune */
+
 /* A terminal is asked, unless --yes. */
 static bool
 is_sure(struct history *h)
@@ -194,11 +196,15 @@ admin_replay(struct admin *a)
 
 /* prune */
 
-/* After a transaction others get thrice as long, and a look: store/db's on_busy. */
+/*
+ * After a transaction others get thrice as long, and a look: store/db's on_busy.
+ * What took longer has waited for them.
+ */
 static void
 make_room(int64_t from_us)
 {
-	int64_t us = 3 * (clock_mono_us() - from_us) + 1000;
+	int64_t took_us = clock_mono_us() - from_us;
+	int64_t us = 3 * (took_us < MAX_TOOK_US ? took_us : MAX_TOOK_US) + 1000;
 	const struct timespec pause = { us / 1000000, us % 1000000 * 1000 };
 
 	(void)nanosleep(&pause, NULL);

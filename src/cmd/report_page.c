@@ -173,12 +173,9 @@ put_ms(struct buf *b, int64_t ms)
 static void
 put_percentile(struct buf *b, const struct history_lane *l, unsigned percent)
 {
-	int ms = history_percentile(l, percent), i;
-	int64_t n = 0;
+	int ms = history_percentile(l, percent);
 
-	for (i = 0; i < HISTORY_BUCKETS; i++)
-		n += l->buckets[i];
-	if (n == 0)
+	if (history_requests(l) == 0)
 		buf_puts(b, "–");
 	else if (ms < 0)
 		buf_puts(b, "over 30 s");
@@ -403,7 +400,7 @@ put_latency_line(struct buf *b, const struct bars *bars, unsigned percent)
 	for (i = 0; i < bars->n; i++) {
 		double y = y_of_ms(history_percentile(&bars->sums[i], percent));
 
-		if (attempts_of(&bars->sums[i]) == 0) {
+		if (history_requests(&bars->sums[i]) == 0) {
 			drawn = false;
 			continue;
 		}
@@ -771,15 +768,18 @@ void
 report_page(struct report *r, struct buf *b)
 {
 	struct bars *bars = alloc_zero(1, sizeof(*bars));
+	int64_t from = r->since_ms / HOUR_MS;
 
 	fill_bars(bars, r);
+	if (from < bars->first)
+		from = bars->first;
 	if (r->n_rows)
 		qsort(r->rows, r->n_rows, sizeof(*r->rows), by_worry);
 	buf_puts(b, head);
 	buf_puts(b, "<header><h1>Deliveries</h1>\n<p class=\"soft\">Queue ");
 	put_foreign(b, r->queue);
 	buf_puts(b, ", from ");
-	put_time(b, bars->first * HOUR_MS);
+	put_time(b, from * HOUR_MS);
 	buf_puts(b, " to ");
 	put_time(b, r->made_ms);
 	buf_puts(b, ", when this was made. All times are UTC.</p></header>\n"

@@ -396,7 +396,9 @@ open_file(struct db *d, struct error *e)
 
 	d->fd = open(d->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (d->fd < 0) {
-		error_set(e, "%s: cannot open: %s", d->path, strerror(errno));
+		error_set(e, "%s: cannot open%s: %s", d->path,
+		    errno == EACCES || errno == EROFS ? " for writing" : "",
+		    strerror(errno));
 		return errno == ENOENT || errno == ENOTDIR || errno == EISDIR ?
 		    -1 : -2;
 	}

@@ -705,14 +705,23 @@ history_lanes(struct queue *q, int64_t since_ms,
 	return r < 0 ? -1 : 0;
 }
 
-int
-history_percentile(const struct history_lane *l, unsigned percent)
+int64_t
+history_requests(const struct history_lane *l)
 {
-	int64_t all = 0, below = 0;
+	int64_t n = 0;
 	int i;
 
 	for (i = 0; i < HISTORY_BUCKETS; i++)
-		all += l->buckets[i];
+		n += l->buckets[i];
+	return n;
+}
+
+int
+history_percentile(const struct history_lane *l, unsigned percent)
+{
+	int64_t all = history_requests(l), below = 0;
+	int i;
+
 	for (i = 0; all && i < HISTORY_BUCKETS - 1; i++) {
 		below += l->buckets[i];
 		if (below * 100 >= all * percent)

@@ -126,6 +126,9 @@ int history_lanes(struct queue *, int64_t since_ms,
     void (*give)(void *ctx, const struct history_lane *), void *ctx,
     struct error *);
 
+/* Requests that were made: a call can end without one (removed, expired). */
+int64_t history_requests(const struct history_lane *);
+
 /* The bucket's bound that so many of a hundred stay below; -1: none, or more. */
 int history_percentile(const struct history_lane *, unsigned percent);
 
