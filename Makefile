@@ -69,7 +69,7 @@ SRC := $(wildcard src/*/*.c)
 ifeq ($(RABBITMQ),yes)
 EV_CPPFLAGS += -DEV_RABBITMQ
 else
-LEFT_OUT = src/store/amqp.c src/store/events_amqp.c
+LEFT_OUT = src/store/amqp.c src/store/events_amqp.c src/store/letters.c
 endif
 CMD_SHARED := $(filter-out $(PROGRAMS:%=src/cmd/%.c),$(wildcard src/cmd/*.c))
 ARCHIVES = $(MODULES:%=$(BUILD)/%.a)

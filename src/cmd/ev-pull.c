@@ -3,6 +3,9 @@
  * which leave it when the command has done all that they ask for. Beside that,
  * the dead letters: events that the command dies of.
  */
+#include <stdlib.h>
+
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "cmd/option.h"
@@ -74,34 +77,37 @@ list_dead(struct stage *s, struct events *events)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 }
 
-static void
-requeue_one(struct stage *s, struct events *events, const char *number)
+static int64_t
+number_of(struct stage *s, const char *number)
 {
-	struct error e;
-	uint64_t tag;
-	int n;
+	uint64_t n;
 
-	if (num_u64(span_of(number), 1, INT64_MAX, &tag) < 0)
+	if (num_u64(span_of(number), 1, INT64_MAX, &n) < 0)
 		stage_die(s, EX_SETUP, "'%s' is no number of a dead letter",
 		    number);
-	n = events_requeue(events, (int64_t)tag, &e);
-	if (n < 0)
-		stage_die(s, EX_SYSTEM, "%s", e.text);
-	if (n > 0)
-		return;
-	diag_print(&s->diag, DIAG_WARNING, "no dead letter %s", number);
-	stage_worsen(s, EX_REJECTED);
+	return (int64_t)n;
 }
 
 static void
-requeue(struct stage *s, struct events *events, char **numbers)
+requeue(struct stage *s, struct events *events, char **numbers, size_t n)
 {
+	int64_t *tags = alloc_zero(n + 1, sizeof(*tags));
 	struct error e;
+	size_t i;
 
-	if (!*numbers && events_requeue(events, 0, &e) < 0)
+	for (i = 0; i < n; i++)
+		tags[i] = number_of(s, numbers[i]);
+	/* All at once: numbers may change with what is put back. */
+	if (events_requeue(events, tags, n, &e) < 0)
 		stage_die(s, EX_SYSTEM, "%s", e.text);
-	for (; *numbers; numbers++)
-		requeue_one(s, events, *numbers);
+	for (i = 0; i < n; i++) {
+		if (!tags[i])
+			continue;
+		diag_print(&s->diag, DIAG_WARNING, "no dead letter %s",
+		    numbers[i]);
+		stage_worsen(s, EX_REJECTED);
+	}
+	free(tags);
 }
 
 static void
@@ -223,7 +229,7 @@ main(int argc, char **argv)
 	else if (o.dead)
 		list_dead(&s, p.events);
 	else if (o.requeue)
-		requeue(&s, p.events, p.argv);
+		requeue(&s, p.events, p.argv, (size_t)(argc - optind));
 	else
 		pull(&p);
 	events_close(p.events);

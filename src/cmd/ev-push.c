@@ -27,12 +27,21 @@ static const struct option options[] = {
 	{ 0 },
 };
 
+/* Where an event of the batch was read. */
+struct place {
+	const char *file; /* NULL: stdin */
+	uint64_t line;
+};
+
 struct push {
 	struct events *events;
 	const char *path;
 	struct fault fault;
 	struct batch batch;
+	struct place places[BATCH_EVENTS];
 	uint64_t n_stored, n_repeats; /* repeats are stored, too */
+	const struct place *rest; /* it failed: from there on nothing is sure, */
+	bool unsure;              /* and something may be on disk */
 };
 
 /* Whatever ends us: what is on disk is said unless all is well. */
@@ -51,24 +60,34 @@ say_how_many(void)
 	diag_print(&d, DIAG_WARNING, "%llu events are on disk, %llu of them "
 	    "from an earlier push", (unsigned long long)pushing->n_stored,
 	    (unsigned long long)pushing->n_repeats);
+	if (pushing->rest)
+		diag_print(&d, DIAG_WARNING, "go on from line %llu of %s%s",
+		    (unsigned long long)pushing->rest->line,
+		    pushing->rest->file ? pushing->rest->file : "stdin",
+		    pushing->unsure ? "; some lines behind it may be on disk, "
+		    "too: what comes twice ev-deliver absorbs by its id, if "
+		    "that is the producer's" : "");
 }
 
 /* Commit the batch; dies with 3. */
 static void
 store(struct push *p, struct stage *s)
 {
+	struct events_pushed pushed;
 	struct error e;
-	size_t n_repeats;
+	int r;
 
 	if (p->batch.n == 0)
 		return;
-	if (batch_push(&p->batch, p->events, clock_wall_ms(), &n_repeats,
-	    &e) < 0) {
+	r = batch_push(&p->batch, p->events, clock_wall_ms(), &pushed, &e);
+	p->n_stored += pushed.n;
+	p->n_repeats += pushed.n_repeats;
+	if (r < 0) {
+		p->rest = &p->places[pushed.n];
+		p->unsure = pushed.unsure;
 		s->diag.line = 0;
 		stage_die(s, EX_SYSTEM, "%s", e.text);
 	}
-	p->n_stored += p->batch.n;
-	p->n_repeats += n_repeats;
 	batch_cut(&p->batch, 0);
 }
 
@@ -78,6 +97,8 @@ take_line(struct push *p, struct stage *s)
 	switch (batch_add(&p->batch, s->input, (struct span){ 0 },
 	    clock_wall_ms(), &p->fault)) {
 	case 0:
+		p->places[p->batch.n - 1] = (struct place){ s->diag.file,
+			s->diag.line };
 		if (batch_is_full(&p->batch))
 			store(p, s);
 		break;

@@ -291,6 +291,7 @@ settle_deaths(struct pull *p, struct error *e)
 	struct window_event *ev;
 	int r = 0;
 
+	window_stale(&p->window, events_stale(p->events));
 	while (r == 0 && (ev = window_counted(&p->window)))
 		r = ev->deaths >= WINDOW_MAX_DEATHS ? bury(p, ev, e) :
 		    events_blame(p->events, ev->tag, ev->deaths, e);
@@ -373,6 +374,7 @@ fetch(struct pull *p)
 	struct error e;
 	int n = 0;
 
+	window_stale(&p->window, events_stale(p->events));
 	while (p->hungry && !p->stopping && window_has_room(&p->window)) {
 		n = events_next(p->events, FETCH_EVENTS, FETCH_BYTES,
 		    take_event, p, &e);

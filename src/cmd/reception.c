@@ -76,9 +76,11 @@ refusal(struct reception *in, unsigned status, const char *reason,
 static struct listen_answer
 unavailable(struct reception *in)
 {
-	return refusal(in, 503, "unavailable", "the event queue can't be "
-	    "written to at the moment; nothing of this request is in it",
-	    "Retry-After", "5");
+	return refusal(in, 503, "unavailable", in->unsure ?
+	    "the event queue did not confirm all of it in time, and may hold "
+	    "some: send it again, with ids, by which repeats are absorbed" :
+	    "the event queue can't be written to at the moment; nothing of "
+	    "this request is in it", "Retry-After", "5");
 }
 
 /* The head */
@@ -358,14 +360,13 @@ note(struct reception *in, const struct error *e)
 static int
 push(struct reception *in)
 {
+	struct events_pushed pushed;
 	struct error e, gone;
-	size_t n_repeats;
 	int r;
 
 	if (in->failed)
 		return -1;
-	r = batch_push(&in->batch, in->events, clock_wall_ms(), &n_repeats,
-	    &e);
+	r = batch_push(&in->batch, in->events, clock_wall_ms(), &pushed, &e);
 	if (r > 0 && clock_mono_ms() < in->give_up_ms)
 		return 1;
 	/* What is in a file that was removed meanwhile nobody will pull. */
@@ -376,10 +377,11 @@ push(struct reception *in)
 		return -1;
 	}
 	note(in, r ? &e : NULL);
+	in->unsure = r && pushed.unsure;
 	if (r)
 		return -1;
-	in->n_pushed += in->batch.n - n_repeats;
-	in->n_repeats += n_repeats;
+	in->n_pushed += in->batch.n - pushed.n_repeats;
+	in->n_repeats += pushed.n_repeats;
 	return 0;
 }
 
@@ -418,6 +420,7 @@ answer_waiting(struct reception *in, bool stored)
 	}
 	in->n_waiting = 0;
 	in->give_up_ms = -1;
+	in->unsure = false;
 	batch_cut(&in->batch, 0);
 }
 

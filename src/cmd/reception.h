@@ -19,7 +19,8 @@ struct reception {
 	/* for reception.c alone. */
 	struct stage *stage;
 	bool needs_token;
-	bool ailing;          /* the last transaction failed */
+	bool ailing;          /* the last transaction failed, */
+	bool unsure;          /* and nobody knows what of it is on disk */
 	int64_t probe_ms;     /* when /health may try one again */
 	bool told;            /* that it is ailing, */
 	int64_t tell_ms;      /* and not again before that */

@@ -109,3 +109,10 @@ LAZY(amqp_rpc_reply_t, amqp_basic_get, (amqp_connection_state_t c,
 LAZY(amqp_rpc_reply_t, amqp_read_message, (amqp_connection_state_t c,
     amqp_channel_t n, amqp_message_t *m, int flags), c, n, m, flags)
 LAZY(void, amqp_destroy_message, (amqp_message_t *m), m)
+
+LAZY(int, amqp_decode_properties, (uint16_t kind, amqp_pool_t *pool,
+    amqp_bytes_t encoded, void **decoded), kind, pool, encoded, decoded)
+LAZY(int, amqp_encode_properties, (uint16_t kind, void *decoded,
+    amqp_bytes_t encoded), kind, decoded, encoded)
+LAZY(void, init_amqp_pool, (amqp_pool_t *pool, size_t bytes), pool, bytes)
+LAZY(void, empty_amqp_pool, (amqp_pool_t *pool), pool)

@@ -24,6 +24,9 @@ enum {
 	REPLY_S = 10,
 	SHOWN_BYTES = 200,
 	PERSISTENT = 2,
+	MAX_PROPERTIES = 64 << 10, /* of a message; ours fit beside them */
+	POOL_BYTES = 4096,
+	N_DEAD_HEADERS = 4,
 	DELIVERY_LIMIT = 20,     /* of RabbitMQ 4, too */
 	KEEP_IDLE_S = 60, KEEP_INTERVAL_S = 10, KEEP_PROBES = 6,
 	USER_TIMEOUT_MS = 60 * 1000,
@@ -40,7 +43,7 @@ struct amqp {
 	enum incoming incoming;
 	uint64_t tag, left;    /* bytes of the body that are to come */
 	bool too_long;
-	struct buf body, message_id;
+	struct buf body, message_id, properties;
 	amqp_message_t got;    /* of amqp_get_dead */
 	bool has_got;
 	struct buf status, said;
@@ -79,12 +82,12 @@ dead_name(const struct amqp *a)
 
 /* The broker's words, such as "NOT_FOUND - no queue 'a' in vhost '/'". */
 static void
-said(struct error *e, amqp_bytes_t text, const char *hint)
+said(struct error *e, amqp_bytes_t text, const char *to_do)
 {
 	struct buf b = { 0 };
 
 	diag_foreign(&b, span_of_bytes(text), SHOWN_BYTES);
-	error_set(e, "the broker says: %s%s", buf_str(&b), hint);
+	error_set(e, "the broker says: %s%s", buf_str(&b), to_do);
 	buf_clear(&b);
 }
 
@@ -94,14 +97,35 @@ failed(struct error *e, const char *what, int status)
 	return error_set(e, "%s: %s", what, amqp_error_string2(status));
 }
 
+static bool
+begins_with(struct span s, const char *head)
+{
+	struct span h = span_of(head);
+
+	return s.len >= h.len && span_eq((struct span){ s.p, h.len }, h);
+}
+
+/* What to do about it. */
+static const char *
+hint(const amqp_channel_close_t *c)
+{
+	if (c->reply_code == AMQP_NOT_FOUND)
+		return " (ev-pull --declare makes what is missing)";
+	if (begins_with(span_of_bytes(c->reply_text),
+	    "PRECONDITION_FAILED - delivery acknowledgement"))
+		return " (the command had events for longer than the broker's "
+		    "consumer_timeout: give the URL a lower prefetch=, or "
+		    "raise that)";
+	return "";
+}
+
 static int
 closed_by(struct error *e, const amqp_method_t *m)
 {
 	const amqp_channel_close_t *c = m->decoded;
 
 	if (m->id == AMQP_CHANNEL_CLOSE_METHOD) {
-		said(e, c->reply_text, c->reply_code == AMQP_NOT_FOUND ?
-		    " (ev-pull --declare makes what is missing)" : "");
+		said(e, c->reply_text, hint(c));
 		return AMQP_REFUSED;
 	}
 	if (m->id != AMQP_CONNECTION_CLOSE_METHOD)
@@ -303,6 +327,7 @@ amqp_close(struct amqp *a)
 	buf_clear(&a->queue_dead);
 	buf_clear(&a->body);
 	buf_clear(&a->message_id);
+	buf_clear(&a->properties);
 	buf_clear(&a->status);
 	buf_clear(&a->said);
 	free(a);
@@ -327,7 +352,8 @@ finish_message(struct amqp *a)
 	else
 		a->on.delivered(a->on.ctx, a->tag, a->too_long ?
 		    (struct span){ 0 } : (struct span){ a->body.len ?
-		    a->body.p : "", a->body.len }, buf_bytes(&a->message_id));
+		    a->body.p : "", a->body.len }, buf_bytes(&a->message_id),
+		    buf_bytes(&a->properties));
 }
 
 static void
@@ -337,7 +363,8 @@ take_header(struct amqp *a, const amqp_frame_t *f)
 
 	a->left = f->payload.properties.body_size;
 	a->too_long = a->left > AMQP_MAX_BODY;
-	a->body.len = a->message_id.len = 0;
+	a->body.len = a->message_id.len = a->properties.len = 0;
+	buf_span(&a->properties, span_of_bytes(f->payload.properties.raw));
 	if (p && p->_flags & AMQP_BASIC_MESSAGE_ID_FLAG)
 		buf_span(&a->message_id, span_of_bytes(p->message_id));
 	if (a->left == 0)
@@ -456,41 +483,112 @@ number_entry(const char *key, int64_t value)
 	return entry;
 }
 
-static int
-publish(struct amqp *a, amqp_bytes_t exchange, amqp_bytes_t key,
-    const amqp_basic_properties_t *p, struct span body, struct error *e)
+/* Does it tell what became of a message, and not what it is? */
+static bool
+is_passing(struct span key)
 {
-	int r = amqp_basic_publish(a->c, CHANNEL, exchange, key, 1, 0, p,
-	    bytes_of(body));
+	static const char *const heads[] = { "evpipe-", "x-death",
+		"x-first-death-", "x-last-death-", "x-delivery-count" };
+	size_t i;
+
+	for (i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
+		if (begins_with(key, heads[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Those that a message had, but for what would end it again (expiration) or make
+ * the broker refuse it (the user-id is another's).
+ */
+static void
+read_properties(amqp_basic_properties_t *p, struct span encoded,
+    amqp_pool_t *pool)
+{
+	void *decoded;
+
+	*p = (amqp_basic_properties_t){ ._flags = 0 };
+	if (!encoded.len || amqp_decode_properties(AMQP_BASIC_CLASS, pool,
+	    bytes_of(encoded), &decoded) != AMQP_STATUS_OK)
+		return;
+	*p = *(amqp_basic_properties_t *)decoded;
+	p->_flags &= ~(amqp_flags_t)(AMQP_BASIC_EXPIRATION_FLAG |
+	    AMQP_BASIC_USER_ID_FLAG);
+	if (encoded.len > MAX_PROPERTIES)
+		p->_flags &= ~(amqp_flags_t)AMQP_BASIC_HEADERS_FLAG;
+}
+
+/* The headers that it had and, if it is dead, those that tell of it. */
+static amqp_table_entry_t *
+put_headers(amqp_basic_properties_t *p, const struct amqp_dead *d)
+{
+	int i, n = 0, had = p->_flags & AMQP_BASIC_HEADERS_FLAG ?
+	    p->headers.num_entries : 0;
+	amqp_table_entry_t *all = alloc_zero((size_t)had + N_DEAD_HEADERS,
+	    sizeof(*all));
+
+	for (i = 0; i < had; i++)
+		if (!is_passing(span_of_bytes(p->headers.entries[i].key)))
+			all[n++] = p->headers.entries[i];
+	if (d) {
+		all[n++] = number_entry("evpipe-time", d->time_ms);
+		all[n++] = number_entry("evpipe-deaths", d->deaths);
+		all[n++] = text_entry("evpipe-status", d->status);
+		all[n++] = text_entry("evpipe-stderr", d->said);
+	}
+	p->headers = (amqp_table_t){ n, all };
+	p->_flags &= ~(amqp_flags_t)AMQP_BASIC_HEADERS_FLAG;
+	if (n)
+		p->_flags |= AMQP_BASIC_HEADERS_FLAG;
+	return all;
+}
+
+static int
+publish(struct amqp *a, const struct amqp_message *m,
+    const amqp_basic_properties_t *p, struct error *e)
+{
+	int r = amqp_basic_publish(a->c, CHANNEL, m->dead ? dead_name(a) :
+	    name(a->url->queue), name(a->url->queue), 1, 0, p,
+	    bytes_of(m->body));
 
 	return r == AMQP_STATUS_OK ? 0 : failed(e, "cannot publish", r);
 }
 
+static int
+publish_again(struct amqp *a, const struct amqp_message *m, struct error *e)
+{
+	amqp_basic_properties_t p;
+	amqp_table_entry_t *headers;
+	amqp_pool_t pool;
+	int r;
+
+	init_amqp_pool(&pool, POOL_BYTES);
+	read_properties(&p, m->properties, &pool);
+	p._flags |= AMQP_BASIC_DELIVERY_MODE_FLAG;
+	p.delivery_mode = PERSISTENT;
+	headers = put_headers(&p, m->dead);
+	r = publish(a, m, &p, e);
+	free(headers);
+	empty_amqp_pool(&pool);
+	return r;
+}
+
 int
-amqp_publish(struct amqp *a, struct span body, struct span message_id,
-    const struct amqp_dead *d, struct error *e)
+amqp_publish(struct amqp *a, const struct amqp_message *m, struct error *e)
 {
 	amqp_basic_properties_t p = {
 		._flags = AMQP_BASIC_CONTENT_TYPE_FLAG |
 		    AMQP_BASIC_DELIVERY_MODE_FLAG,
 		.content_type = name("application/json"),
 		.delivery_mode = PERSISTENT,
-		.message_id = bytes_of(message_id),
+		.message_id = bytes_of(m->id),
 	};
-	amqp_table_entry_t headers[4];
 
-	if (message_id.len && message_id.len <= UINT8_MAX)
+	if (m->properties.len || m->dead)
+		return publish_again(a, m, e);
+	if (m->id.len && m->id.len <= UINT8_MAX)
 		p._flags |= AMQP_BASIC_MESSAGE_ID_FLAG;
-	if (!d)
-		return publish(a, name(a->url->queue), name(a->url->queue), &p,
-		    body, e);
-	headers[0] = number_entry("evpipe-time", d->time_ms);
-	headers[1] = number_entry("evpipe-deaths", d->deaths);
-	headers[2] = text_entry("evpipe-status", d->status);
-	headers[3] = text_entry("evpipe-stderr", d->said);
-	p._flags |= AMQP_BASIC_HEADERS_FLAG;
-	p.headers = (amqp_table_t){ 4, headers };
-	return publish(a, dead_name(a), name(a->url->queue), &p, body, e);
+	return publish(a, m, &p, e);
 }
 
 /* Consuming */
@@ -561,8 +659,23 @@ read_headers(struct amqp *a, struct amqp_dead *d)
 	d->said = buf_bytes(&a->said);
 }
 
+/* As publish_again has them. */
+static struct span
+encode_properties(struct amqp *a)
+{
+	int n;
+
+	a->properties.len = 0;
+	(void)buf_room(&a->properties, FRAME_BYTES);
+	n = amqp_encode_properties(AMQP_BASIC_CLASS, &a->got.properties,
+	    (amqp_bytes_t){ FRAME_BYTES, a->properties.p });
+	if (n > 0)
+		a->properties.len = (size_t)n;
+	return buf_bytes(&a->properties);
+}
+
 int
-amqp_get_dead(struct amqp *a, uint64_t *tag, struct span *body,
+amqp_get_dead(struct amqp *a, uint64_t *tag, struct amqp_message *m,
     struct amqp_dead *d, struct error *e)
 {
 	amqp_rpc_reply_t r;
@@ -581,7 +694,8 @@ amqp_get_dead(struct amqp *a, uint64_t *tag, struct span *body,
 	if (r.reply_type != AMQP_RESPONSE_NORMAL)
 		return failed(e, "lost the connection", r.library_error);
 	a->has_got = true;
-	*body = span_of_bytes(a->got.body);
+	*m = (struct amqp_message){ .body = span_of_bytes(a->got.body),
+		.properties = encode_properties(a) };
 	read_headers(a, d);
 	return 1;
 }

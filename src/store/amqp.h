@@ -31,7 +31,7 @@ struct amqp;
 struct amqp_events {
 	/* A message; its body is NULL if it is over AMQP_MAX_BODY. */
 	void (*delivered)(void *ctx, uint64_t tag, struct span body,
-	    struct span message_id);
+	    struct span message_id, struct span properties);
 	/* What was published as the n-th is on disk on most of the nodes; n
 	 * counts from 1 on each connection. */
 	void (*confirmed)(void *ctx, uint64_t n, bool multiple);
@@ -53,14 +53,20 @@ int amqp_fd(const struct amqp *);
 /* Take in what is there; if nothing is, wait for at most wait_ms. */
 int amqp_take(struct amqp *, int64_t wait_ms, struct error *);
 
-/* Publish to the queue, or to its dead letters. */
-struct amqp_dead { /* NULL: it is none */
+/* What a dead letter's headers tell. */
+struct amqp_dead {
 	int64_t time_ms;
 	unsigned deaths;
 	struct span status, said;
 };
-int amqp_publish(struct amqp *, struct span body, struct span message_id,
-    const struct amqp_dead *, struct error *);
+
+/* What goes out; not set is not there. */
+struct amqp_message {
+	struct span body, id;
+	struct span properties; /* encoded, of the message that it was; no id */
+	const struct amqp_dead *dead; /* it goes to the queue's dead letters */
+};
+int amqp_publish(struct amqp *, const struct amqp_message *, struct error *);
 
 /* Deliver to us, prefetch at most at a time. */
 int amqp_consume(struct amqp *, struct error *);
@@ -71,7 +77,7 @@ int amqp_drop(struct amqp *, uint64_t tag, struct error *); /* dead-letter it */
  * The next of the dead letters: 1, or 0: there are no more. It is ours until it
  * is acked or the connection closed. The spans are valid until the next call.
  */
-int amqp_get_dead(struct amqp *, uint64_t *tag, struct span *body,
+int amqp_get_dead(struct amqp *, uint64_t *tag, struct amqp_message *,
     struct amqp_dead *, struct error *);
 
 /* Make exchange, queue, dead-letter exchange and queue, or see that they are. */

@@ -100,7 +100,7 @@ batch_cut(struct batch *b, size_t n)
 
 int
 batch_push(struct batch *b, struct events *events, int64_t now_ms,
-    size_t *n_repeats, struct error *e)
+    struct events_pushed *pushed, struct error *e)
 {
 	size_t i;
 
@@ -116,5 +116,5 @@ batch_push(struct batch *b, struct events *events, int64_t now_ms,
 			.id = batch_id(b, i), .own = at->own,
 		};
 	}
-	return events_push(events, b->items, b->n, now_ms, n_repeats, e);
+	return events_push(events, b->items, b->n, now_ms, pushed, e);
 }

@@ -54,11 +54,8 @@ batch_is_full(const struct batch *b)
 	return b->n >= BATCH_EVENTS || b->bytes.len >= BATCH_BYTES;
 }
 
-/*
- * events_push of all; what is in the batch stays. 0, or as events_push -1 or 1
- * with the error: none is on disk.
- */
+/* events_push of all; what is in the batch stays. */
 int batch_push(struct batch *, struct events *, int64_t now_ms,
-    size_t *n_repeats, struct error *);
+    struct events_pushed *, struct error *);
 
 #endif

@@ -20,8 +20,9 @@ events_open(struct events **ev, const char *path,
 		return events_open_amqp(ev, path, w, e);
 #else
 		/* Its text is not shown: there may be a password in it. */
-		return error_set(e, "this build knows no RabbitMQ: it was made "
-		    "without librabbitmq");
+		return error_set(e, "this build can't use RabbitMQ: install "
+		    "librabbitmq ('make deps' does) and build again, without "
+		    "RABBITMQ=no; or give a file with -q");
 #endif
 	}
 	r = events_open_file(ev, path, w, e);
@@ -56,9 +57,9 @@ events_name(const struct events *ev)
 
 int
 events_push(struct events *ev, const struct events_item *items, size_t n,
-    int64_t now_ms, size_t *n_repeats, struct error *e)
+    int64_t now_ms, struct events_pushed *pushed, struct error *e)
 {
-	return ev->kind->push(ev, items, n, now_ms, n_repeats, e);
+	return ev->kind->push(ev, items, n, now_ms, pushed, e);
 }
 
 int
@@ -99,6 +100,12 @@ events_is_drained(struct events *ev)
 	return !ev->kind->is_drained || ev->kind->is_drained(ev);
 }
 
+int64_t
+events_stale(const struct events *ev)
+{
+	return ev->kind->stale ? ev->kind->stale(ev) : 0;
+}
+
 int
 events_ack(struct events *ev, int64_t from, int64_t to, struct error *e)
 {
@@ -132,9 +139,9 @@ events_each_dead(struct events *ev,
 }
 
 int
-events_requeue(struct events *ev, int64_t tag, struct error *e)
+events_requeue(struct events *ev, int64_t *tags, size_t n, struct error *e)
 {
-	return ev->kind->requeue(ev, tag, e);
+	return ev->kind->requeue(ev, tags, n, e);
 }
 
 int

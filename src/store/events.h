@@ -71,15 +71,20 @@ struct events_item {
 	struct span same; /* with this of the text in common */
 };
 
+struct events_pushed {
+	size_t n;         /* the first so many are on disk: with 0 all */
+	size_t n_repeats; /* which were there already, with this id and the */
+	                  /* same bytes; a broker does not look */
+	bool unsure;      /* of those behind, some may be, too */
+};
+
 /*
- * All of them are on disk; with -1 none is, or, of a broker, nobody knows which.
- * 1, with the error, to one with tells_busy: none is, for the moment. Pushing
- * nothing tells whether some can be pushed.
- * *n_repeats: how many were there already, with this id and the same bytes; a
- * broker does not look.
+ * All are on disk; or, with -1, what is is told, too. 1, with the error, to one with
+ * tells_busy: none is, for the moment. Pushing nothing tells whether some can be
+ * pushed.
  */
 int events_push(struct events *, const struct events_item *, size_t n,
-    int64_t now_ms, size_t *n_repeats, struct error *);
+    int64_t now_ms, struct events_pushed *, struct error *);
 
 /* Pulling */
 
@@ -115,6 +120,12 @@ int events_next(struct events *, size_t max, size_t max_bytes,
 /* After events_next gave none: is there nothing left, as far as can be known? */
 bool events_is_drained(struct events *);
 
+/*
+ * Tags up to it mean nothing any more: the broker gives those events again, to
+ * anybody. It grows when a connection is lost.
+ */
+int64_t events_stale(const struct events *);
+
 /* Those given from tag to tag are done, but those that were before. */
 int events_ack(struct events *, int64_t from, int64_t to, struct error *);
 
@@ -141,7 +152,10 @@ struct events_dead {
 	struct span text;   /* the event */
 };
 
-/* It is given to nobody any more, but kept. */
+/*
+ * It is given to nobody any more, but kept. While a broker takes nothing it waits
+ * for that with the queue, which holds the event until then.
+ */
 int events_bury(struct events *, const struct events_dead *, struct error *);
 
 /* Give each dead letter; what is given is valid during the call. */
@@ -149,7 +163,10 @@ int events_each_dead(struct events *,
     void (*give)(void *ctx, const struct events_dead *), void *ctx,
     struct error *);
 
-/* Put the one of that tag, or all (0), at the end of the queue. How many. */
-int events_requeue(struct events *, int64_t tag, struct error *);
+/*
+ * Put those of the tags, or all if n is 0, at the end of the queue. How many; the
+ * tags of those that were found become 0.
+ */
+int events_requeue(struct events *, int64_t *tags, size_t n, struct error *);
 
 #endif

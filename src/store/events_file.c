@@ -278,16 +278,22 @@ has_room(struct file *ev, struct error *e)
 
 static int
 file_push(struct events *events, const struct events_item *items, size_t n,
-    int64_t now_ms, size_t *n_repeats, struct error *e)
+    int64_t now_ms, struct events_pushed *pushed, struct error *e)
 {
 	struct file *ev = (struct file *)events;
+	size_t n_repeats = 0;
+	int r;
 
-	*n_repeats = 0;
+	*pushed = (struct events_pushed){ 0 };
 	if (db_begin(&ev->db, true, e) < 0)
 		return ev->tells_busy && ev->db.was_busy ? 1 : -1;
 	if (n == 0 && has_room(ev, e) < 0)
 		return finish(ev, -1, e);
-	return finish(ev, push_all(ev, items, n, now_ms, n_repeats, e), e);
+	r = finish(ev, push_all(ev, items, n, now_ms, &n_repeats, e), e);
+	if (r == 0)
+		*pushed = (struct events_pushed){ .n = n,
+			.n_repeats = n_repeats };
+	return r;
 }
 
 /* Pulling */
@@ -454,25 +460,41 @@ file_each_dead(struct events *events,
 	return 0;
 }
 
+/* The one of that tag, or all (0). How many. */
 static int
-file_requeue(struct events *events, int64_t tag, struct error *e)
+requeue(struct file *ev, struct meta *m, int64_t tag, struct error *e)
+{
+	int n = run_with(ev, REQUEUE, tag, m->next, e);
+
+	if (n < 0 || run_with(ev, UNBURY, tag, 0, e) < 0)
+		return -1;
+	m->next += n;
+	return n;
+}
+
+static int
+file_requeue(struct events *events, int64_t *tags, size_t n_tags,
+    struct error *e)
 {
 	struct file *ev = (struct file *)events;
 	struct meta m;
-	int n;
+	int n = 0, r;
+	size_t i;
 
 	if (db_begin(&ev->db, true, e) < 0)
 		return -1;
-	n = get_meta(ev, &m, e);
-	if (n >= 0)
-		n = run_with(ev, REQUEUE, tag, m.next, e);
-	if (n >= 0) {
-		m.next += n;
-		if (set_meta(ev, &m, e) < 0 ||
-		    run_with(ev, UNBURY, tag, 0, e) < 0)
-			n = -1;
+	r = get_meta(ev, &m, e);
+	if (r >= 0 && n_tags == 0)
+		n = r = requeue(ev, &m, 0, e);
+	for (i = 0; i < n_tags && r >= 0; i++) {
+		r = requeue(ev, &m, tags[i], e);
+		n += r > 0;
+		if (r > 0)
+			tags[i] = 0;
 	}
-	return finish(ev, n, e);
+	if (r >= 0)
+		r = set_meta(ev, &m, e);
+	return finish(ev, r < 0 ? -1 : n, e);
 }
 
 static const struct events_kind file_kind = {

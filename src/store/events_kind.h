@@ -10,7 +10,7 @@
 struct events_kind {
 	void (*close)(struct events *);
 	int (*push)(struct events *, const struct events_item *, size_t n,
-	    int64_t now_ms, size_t *n_repeats, struct error *);
+	    int64_t now_ms, struct events_pushed *, struct error *);
 	int (*lock)(struct events *, struct error *);
 	int (*fd)(const struct events *);
 	int64_t (*wake_ms)(const struct events *); /* NULL: never */
@@ -19,6 +19,7 @@ struct events_kind {
 	    void (*give)(void *, const struct events_given *), void *ctx,
 	    struct error *);
 	bool (*is_drained)(struct events *); /* NULL: always */
+	int64_t (*stale)(const struct events *); /* NULL: none is */
 	int (*ack)(struct events *, int64_t from, int64_t to, struct error *);
 	/* NULL: it is not kept. */
 	int (*blame)(struct events *, int64_t tag, unsigned deaths,
@@ -29,7 +30,8 @@ struct events_kind {
 	int (*each_dead)(struct events *,
 	    void (*give)(void *, const struct events_dead *), void *ctx,
 	    struct error *);
-	int (*requeue)(struct events *, int64_t tag, struct error *);
+	int (*requeue)(struct events *, int64_t *tags, size_t n,
+	    struct error *);
 	int (*declare)(struct events *, struct error *); /* NULL: it is there */
 };
 

@@ -216,6 +216,38 @@ skip_done(struct window *w)
 		w->next = w->first;
 }
 
+/* Is it fed, and not acknowledged? */
+static bool
+is_on_its_way(const struct window *w, size_t i)
+{
+	if (w->n_fed == 0)
+		return false;
+	return w->mode == WINDOW_ALONE ? i == w->alone : i < w->next;
+}
+
+static void
+forget_stale(struct window *w)
+{
+	size_t i;
+
+	for (i = w->first; i < w->end && w->events[i].tag <= w->stale; i++)
+		if (!w->events[i].done && !is_on_its_way(w, i))
+			forget(&w->events[i]);
+	skip_done(w);
+}
+
+void
+window_stale(struct window *w, int64_t tag)
+{
+	if (tag <= w->stale)
+		return;
+	w->stale = tag;
+	forget_stale(w);
+	/* The suspects were from before, but for what is on its way. */
+	if (w->n_suspects > w->n_fed)
+		w->n_suspects = w->n_fed;
+}
+
 /* Another event, fed alone, was acknowledged: what was held back counts. */
 static void
 count_deaths(struct window *w)
@@ -288,7 +320,20 @@ window_restart(struct window *w)
 	w->n_fed = w->n_unmarked = w->unmarked_bytes = 0;
 	w->first_mark = w->n_marks = 0;
 	w->open = (struct window_mark){ .n = 0 };
+	forget_stale(w);
 	w->next = w->first;
+}
+
+/* Those on their way that will be fed again. */
+static size_t
+count_fresh(const struct window *w)
+{
+	size_t i, n = 0;
+
+	for (i = w->first; i < w->end; i++)
+		n += !w->events[i].done && is_on_its_way(w, i) &&
+		    w->events[i].tag > w->stale;
+	return n;
 }
 
 static void
@@ -310,12 +355,13 @@ accuse(struct window *w, const char *status, struct span said)
 enum window_death
 window_died(struct window *w, const char *status, struct span said)
 {
-	size_t n = w->n_fed;
+	size_t n = w->n_fed, n_fresh = count_fresh(w);
 
-	if (n == 1)
+	/* One that comes again is judged when it does. */
+	if (n == 1 && n_fresh == 1)
 		accuse(w, status, said);
-	else if (n > 1)
-		w->n_suspects = n;
+	else if (n > 0)
+		w->n_suspects = n_fresh;
 	window_restart(w);
 	return n == 0 ? WINDOW_DEATH_IDLE : n == 1 ? WINDOW_DEATH_ALONE :
 	    WINDOW_DEATH_SUSPECTS;

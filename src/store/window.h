@@ -51,6 +51,7 @@ struct window {
 	size_t next;          /* to be fed, in FLOW and HALVES */
 	size_t alone;         /* the one of ALONE */
 	size_t n_suspects;    /* from first on */
+	int64_t stale;        /* tags up to it mean nothing any more */
 	size_t n_fed;         /* on their way, those behind the last mark: */
 	size_t n_unmarked, unmarked_bytes;
 	struct window_mark {
@@ -72,6 +73,12 @@ void window_add(struct window *, int64_t tag, unsigned deaths, struct span);
 
 /* The one added last is to be buried unfed, with this for a status. */
 void window_condemn(struct window *, const char *status);
+
+/*
+ * Events up to that tag come again, with others: those that are not on their way
+ * are forgotten, and the others are not fed again.
+ */
+void window_stale(struct window *, int64_t tag);
 
 /* Events that are not done. */
 size_t window_count(const struct window *);
