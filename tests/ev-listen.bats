@@ -214,6 +214,9 @@ framed() {
 
 @test "a line of a chunk that never ends costs a connection, and no work" {
 	start_listen --timeout 3
+	sockets() { find "/proc/$PID/fd" -lname 'socket:*' | wc -l; }
+	local before
+	before=$(sockets)
 	exec 5<>"/dev/tcp/127.0.0.1/$(<port)"
 	{
 		printf 'POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nc;'
@@ -226,6 +229,22 @@ framed() {
 	[ ! -s got ]
 	# Of some 300 ticks that have passed.
 	[ "$(awk '{ print $14 + $15 }' "/proc/$PID/stat")" -lt 60 ]
+	# Nor is it kept, whatever came before it.
+	freed() { [ "$(sockets)" -eq "$before" ]; }
+	wait_until freed
+	needs python3
+	python3 - "$(<port)" <<-'END'
+	import socket, sys
+	for _ in range(5):
+	    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	    s.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" + open("long", "rb").read())
+	    s.shutdown(socket.SHUT_WR)
+	    s.recv(1)
+	    s.close()
+	END
+	wait_until freed
+	kill "$PID"
+	ended 0
 }
 
 @test "tokens: who has one, in constant words; the file is read again" {
@@ -503,6 +522,21 @@ poster() { # NAME
 	timeout "$DEADLINE" cat <&5 >got
 	[ "$(grep -c '^HTTP/1.1 200' got)" -eq 2 ]
 	exec 5>&- 6>&- 7>&- 8>&-
+}
+
+@test "who has left unseen keeps no place" {
+	needs python3
+	start_listen --connections 2
+	python3 - "$(<port)" <<-'END'
+	import socket, sys
+	for _ in range(4):
+	    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	    s.sendall(b"OPTIONS /events HTTP/1.1\r\nHost: a\r\n\r\n")
+	    s.shutdown(socket.SHUT_WR)
+	    s.recv(1000)
+	    s.close()
+	END
+	[ "$(curl -sS -m "$DEADLINE" -o answer -w '%{http_code}' "$URL/health")" = 200 ]
 }
 
 @test "bodies that are held: 503 when they are too many, and it passes" {

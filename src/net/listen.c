@@ -38,6 +38,7 @@ enum {
 
 struct peer { /* a connection */
 	struct peer *next, *prev;
+	struct MHD_Connection *connection;
 	int fd;
 	int64_t deadline_ms; /* -1: it waits for us */
 	bool busy;           /* with a request */
@@ -81,11 +82,16 @@ set_deadline(struct listener *l, struct peer *p, int64_t wait_ms)
 	l->look_ms = clock_earlier(l->look_ms, p->deadline_ms);
 }
 
-/* The library sees the end of what it reads, and closes. */
+/*
+ * The library sees the end of what it reads, and closes. Where it has no room to
+ * read, it does so when it finds that nothing has come for a second.
+ */
 static void
 cut_off(struct peer *p)
 {
 	(void)shutdown(p->fd, SHUT_RDWR);
+	(void)MHD_set_connection_option(p->connection,
+	    MHD_CONNECTION_OPTION_TIMEOUT, 1U);
 	p->deadline_ms = -1;
 }
 
@@ -118,6 +124,7 @@ on_connection(void *ctx, struct MHD_Connection *c, void **context,
 	l->moved = true;
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		p = alloc_zero(1, sizeof(*p));
+		p->connection = c;
 		p->fd = MHD_get_connection_info(c,
 		    MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		p->next = l->peers;
@@ -172,7 +179,7 @@ is_silent(const struct peer *p)
 {
 	char c;
 
-	return recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+	return recv(p->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) <= 0;
 }
 
 /* Who was served longest ago and has sent nothing since; NULL: nobody. */
