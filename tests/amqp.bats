@@ -12,6 +12,7 @@ setup_file() {
 	NODE=$BATS_FILE_TMPDIR/rabbit
 	export NODE
 	mkdir "$NODE"
+	cc -o "$BATS_FILE_TMPDIR/amqp" "$REPO/tests/helpers/amqp.c" -lrabbitmq
 	certificates
 	rabbit_base
 	local tls=$((RABBIT_BASE + 45))
@@ -57,10 +58,30 @@ setup() {
 	URL="amqp://127.0.0.1:$RABBIT_PORT?queue=$NAME"
 }
 
-# ready NAME: messages of a queue that nobody has.
+# amqp count|put|get NAME (tests/helpers/amqp.c)
+amqp() {
+	"$BATS_FILE_TMPDIR/amqp" "$RABBIT_PORT" "$@" 3>&- 4>&-
+}
+
+# Those that nobody has. (rabbitmqctl's counts are 5 s late.)
 messages() { # NAME
-	rabbit_ctl "$NODE" 1 list_queues name messages |
-		awk -v name="$1" '$1 == name { print $2 }'
+	amqp count "$1"
+}
+
+# is_old N: RabbitMQ 3.10: a quorum queue whose node is killed within a moment of its
+# declaration confirms nothing any more. It is older when its N are counted.
+is_old() {
+	rabbit_ctl "$NODE" 1 list_queues name messages | grep -qx "$NAME	$1"
+}
+
+# start_proxy WHAT…: tests/helpers/amqp-proxy.pl. Sets PROXY_PORT.
+start_proxy() {
+	rm -f proxy
+	perl "$REPO/tests/helpers/amqp-proxy.pl" proxy "$RABBIT_PORT" "$@" 3>&- 4>&- &
+	disown $!
+	EV_STARTED+=($!)
+	wait_until test -s proxy
+	PROXY_PORT=$(<proxy)
 }
 
 has_messages() { # NAME N
@@ -88,7 +109,8 @@ pings() { # FROM TO
 	grep -q "PRECONDITION_FAILED.*x-single-active-consumer" "$ERR"
 	rabbit_ctl "$NODE" 1 list_queues name type durable arguments >made
 	grep -q "^$NAME	quorum	true	.*at-least-once.*reject-publish" made
-	grep -q "^$NAME.dead	quorum	true" made
+	# Looking at dead letters is a delivery of each: RabbitMQ 4 has a limit.
+	grep -q "^$NAME.dead	quorum	true	.*x-delivery-limit.*2147483647" made
 	# A file needs none of it.
 	run_prog ev-pull -q file --declare
 	want_code 0
@@ -133,10 +155,8 @@ pings() { # FROM TO
 	ev-listen -q "$URL" --listen 127.0.0.1:0 --port-file port 2>said 3>&- 4>&- &
 	EV_STARTED+=($!)
 	wait_until test -s port
-	# RabbitMQ 3.10: a quorum queue whose node is killed within a moment of its
-	# declaration confirms nothing any more. The counts show that it is older.
 	echo '{"name":"a"}' | ev-push -q "$URL"
-	wait_until has_messages "$NAME" 1
+	wait_until is_old 1
 	rabbit_kill "$NODE" 1
 	for _ in 1 2 3; do
 		[ "$(curl -s -o answer -w '%{http_code}' -H 'Content-Type: application/json' \
@@ -238,10 +258,10 @@ pings() { # FROM TO
 	PUSH=$!
 	exec 7>in
 	pings 1 1000 >&7
-	pushed() { [ "$(messages "$NAME")" -ge 1000 ]; }
-	wait_until pushed
+	wait_until is_old 1000
 	ev-pull -q "$HOSTS" -- cat >got 2>said 3>&- 4>&- 7>&- &
-	EV_STARTED+=($!)
+	PULL=$!
+	EV_STARTED+=("$PULL")
 	half() { [ "$(wc -l <got)" -ge 1000 ]; }
 	wait_until half
 	rabbit_kill "$NODE" 1
@@ -254,6 +274,8 @@ pings() { # FROM TO
 	wait_until all
 	grep -q 'connecting again' said
 	grep -q 'connected to 127.0.0.1' said
+	kill "$PULL"
+	wait "$PULL"
 	wait_until has_messages "$NAME" 0
 }
 
@@ -334,6 +356,187 @@ pings() { # FROM TO
 	start_sink
 	run_prog ev-push -q "amqp://127.0.0.1:$SINK_PORT?queue=q" <<<'{"name":"a"}'
 	want_code 3
+	needs perl
+	ev-pull -q "$URL" --declare
+	pings 1 500 >in
+	# In the handshake, when confirming, among the events.
+	for bytes in 1 100 600 700 2000 20000; do
+		start_proxy cut $bytes
+		if ((bytes <= 100)); then
+			run_prog ev-push -q "amqp://127.0.0.1:$PROXY_PORT?queue=$NAME" in
+			want_code 3
+			[ -s "$ERR" ]
+		fi
+		HOSTS="amqp://127.0.0.1:$PROXY_PORT,127.0.0.1:$RABBIT_PORT?queue=$NAME"
+		run_prog ev-push -q "$HOSTS" in
+		want_code 0
+		run_prog ev-pull -q "$HOSTS" --drain -- cat
+		want_code 0
+		[ "$(jq -r .id "$OUT" | sort -u | wc -l)" -eq 500 ]
+		[ "$(messages "$NAME")" -eq 0 ]
+	done
+}
+
+@test "--requeue of several: those that were meant, and the others are told" {
+	ev-pull -q "$URL" --declare
+	printf 'no json %d\n' 1 2 3 4 | amqp put "$NAME"
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 1
+	run_prog ev-pull -q "$URL" --requeue 1 3
+	want_code 0
+	[ "$(ev-pull -q "$URL" --dead | jq -r .input | tr '\n' ';')" = 'no json 2;no json 4;' ]
+	run_prog ev-pull -q "$URL" --requeue 7 2 9
+	want_code 1
+	[ "$(grep -c 'no dead letter [79]$' "$ERR")" -eq 2 ]
+	[ "$(ev-pull -q "$URL" --dead | jq -r .input)" = 'no json 2' ]
+	[ "$(messages "$NAME")" -eq 3 ]
+	run_prog ev-pull -q "$URL" --requeue
+	want_code 0
+	[ "$(messages "$NAME")" -eq 4 ]
+}
+
+@test "a dead letter keeps its message's properties, there and back" {
+	ev-pull -q "$URL" --declare
+	printf 'no json %d\n' 1 2 | amqp put "$NAME"
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 1
+	# In some order, and with what the broker itself puts there.
+	get() { amqp get "$1" | grep -v x-delivery-count | sort; }
+	get "$NAME.dead" >letter
+	printf '%s\n' 'body=no json 1' content-type=application/cloudevents+json \
+		message-id=m-17 correlation-id=c-4 type=order timestamp=1234567 \
+		'header tenant' 'header evpipe-time' 'header evpipe-deaths' \
+		'header evpipe-status' 'header evpipe-stderr' >want
+	same <(sort want) letter
+	run_prog ev-pull -q "$URL" --requeue 1
+	want_code 0
+	get "$NAME" >back
+	sed '/evpipe/d; s/json 1/json 2/' want | sort >want.back
+	same want.back back
+}
+
+@test "looking at dead letters takes nothing from them" {
+	ev-pull -q "$URL" --declare
+	printf 'no json %d\n' 1 2 3 | amqp put "$NAME"
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 1
+	ev-pull -q "$URL" --dead >first
+	for _ in $(seq 25); do
+		ev-pull -q "$URL" --dead >again
+		same first again
+	done
+	[ "$(wc -l <first)" -eq 3 ]
+}
+
+@test "what came in while a letter was on its way is fed at once" {
+	needs perl
+	ev-pull -q "$URL" --declare
+	start_proxy hold evpipe-status go
+	ev-pull -q "amqp://127.0.0.1:$PROXY_PORT?queue=$NAME" -- cat >got 2>said 3>&- 4>&- &
+	EV_STARTED+=($!)
+	pings 1 1 | ev-push -q "$URL"
+	wait_until test -s got
+	echo 'no json' | amqp put "$NAME"
+	wait_until test -s go.held
+	pings 2 6 | ev-push -q "$URL"
+	all_held() { [ "$(<go.held)" -gt 500 ]; }
+	wait_until all_held
+	touch go
+	all() { [ "$(wc -l <got)" -eq 6 ]; }
+	wait_until all
+	wait_until has_messages "$NAME.dead" 1
+}
+
+@test "a broker short of memory: a dead letter waits, the events behind it do not" {
+	ev-pull -q "$URL" --declare
+	echo 'no json' | amqp put "$NAME"
+	pings 1 100 | ev-push -q "$URL"
+	rabbit_ctl "$NODE" 1 set_vm_memory_high_watermark absolute 1MiB
+	ev-pull -q "$URL" -- cat >got 2>said 3>&- 4>&- &
+	PULL=$!
+	EV_STARTED+=("$PULL")
+	wait_until grep -q 'takes nothing at the moment' said
+	all() { [ "$(wc -l <got)" -eq 100 ]; }
+	wait_until all
+	# Killed, it leaves the letter's event, and only that: acks were heard.
+	kill -9 "$PULL"
+	wait "$PULL" || true
+	wait_until has_messages "$NAME" 1
+	[ "$(messages "$NAME.dead")" -eq 0 ]
+	ev-pull -q "$URL" --drain -- cat >got 2>said 3>&- 4>&- &
+	PULL=$!
+	EV_STARTED+=("$PULL")
+	wait_until grep -q 'takes nothing at the moment' said
+	rabbit_ctl "$NODE" 1 set_vm_memory_high_watermark 0.4
+	code=0
+	wait "$PULL" || code=$?
+	[ "$code" -eq 1 ] || { cat said >&2; false; }
+	[ "$(messages "$NAME")" -eq 0 ]
+	# Two if that of the killed one was on its way.
+	[ "$(messages "$NAME.dead")" -ge 1 ]
+}
+
+@test "consumer_timeout: told what to do, connected again, nothing lost" {
+	ev-pull -q "$URL" --declare
+	pings 1 50 | ev-push -q "$URL"
+	limits() { # TIMEOUT TICK, of channels that are opened from now on
+		rabbit_ctl "$NODE" 1 eval "application:set_env(rabbit, consumer_timeout, $1),
+			application:set_env(rabbit, channel_tick_interval, $2)."
+	}
+	# It has an event until the broker has lost its patience.
+	cat >slow.sh <<-'END'
+	while IFS= read -r line; do
+		case $line in *'"e3"'*) until grep -q consumer_timeout said; do sleep 0.1; done ;; esac
+		printf '%s\n' "$line"
+	done
+	END
+	limits 1000 100
+	CODE=0
+	timeout 60 ev-pull -q "$URL" --drain -- sh slow.sh >got 2>said 3>&- 4>&- || CODE=$?
+	limits 1800000 60000
+	[ "$CODE" -eq 0 ] || { cat said >&2; false; }
+	grep -q 'timed out.*consumer_timeout: give the URL a lower prefetch=' said
+	grep -q 'connected to' said
+	[ "$(jq -r .id got | sort -u | wc -l)" -eq 50 ]
+	[ "$(messages "$NAME")" -eq 0 ]
+	[ "$(messages "$NAME.dead")" -eq 0 ]
+}
+
+@test "ev-push, the queue full in the middle: with which line to go on" {
+	ev-pull -q "$URL" --declare
+	rabbit_ctl "$NODE" 1 set_policy full "^$NAME\$" '{"max-length": 6000}' --apply-to queues
+	{ echo 'no json'; pings 1 9000; } >in
+	run_prog ev-push -q "$URL" in
+	want_code 3
+	grep -q 'it is full' "$ERR"
+	on_disk=$(sed -n 's/.*: \([0-9]*\) events are on disk.*/\1/p' "$ERR")
+	line=$(sed -n 's/.*go on from line \([0-9]*\) of in; some lines behind it may be.*/\1/p' "$ERR")
+	[ "$line" -eq $((on_disk + 2)) ] # behind the one that was refused
+	((on_disk > 0 && on_disk <= $(messages "$NAME")))
+	rabbit_ctl "$NODE" 1 clear_policy full
+	tail -n +"$line" in | ev-push -q "$URL"
+	run_prog ev-pull -q "$URL" --drain -- cat
+	want_code 0
+	[ "$(jq -r .id "$OUT" | sort -u | wc -l)" -eq 9000 ]
+}
+
+@test "two pullers, one queue: each event to one of them; it is deleted, and comes again" {
+	ev-pull -q "$URL" --declare
+	for n in 1 2; do
+		ev-pull -q "$URL&prefetch=50" -- cat >got.$n 2>said.$n 3>&- 4>&- &
+		EV_STARTED+=($!)
+	done
+	pings 1 2000 | ev-push -q "$URL"
+	all() { [ "$(cat got.* | wc -l)" -eq "$1" ]; }
+	wait_until all 2000
+	[ "$(cat got.* | jq -r .id | sort -u | wc -l)" -eq 2000 ]
+	rabbit_ctl "$NODE" 1 delete_queue "$NAME"
+	for n in 1 2; do
+		wait_until grep -q 'NOT_FOUND.*ev-pull --declare' said.$n
+	done
+	ev-pull -q "$URL" --declare
+	pings 2001 2100 | ev-push -q "$URL"
+	wait_until all 2100
 }
 
 @test "idle, ev-pull is not woken" {

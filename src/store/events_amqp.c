@@ -502,13 +502,17 @@ static int
 broker_lock(struct events *events, struct error *e)
 {
 	struct broker *b = (struct broker *)events;
+	int r;
 
 	b->pulls = b->eager = true;
 	b->out = &b->aside;
 	b->aside.host = b->main.host;
 	letters_restart(&b->letters);
 	listen_on(b);
-	return amqp_consume(b->main.c, e) < 0 ? -1 : 1;
+	r = amqp_consume(b->main.c, e);
+	if (r == -1)
+		lose(b, &b->main, e);
+	return r == AMQP_REFUSED ? -1 : 1;
 }
 
 static int
