@@ -127,7 +127,8 @@ well_formed() {
 	well_formed "$OUT"
 	if grep -Ei '<(script|img|b|i|u)>|<img' "$OUT"; then false; fi
 	grep -q '&lt;script&gt;alert(1)' "$OUT"
-	if LC_ALL=C grep -q $'\e' "$OUT"; then false; fi
+	if LC_ALL=C grep -q $'\e\|\u202e' "$OUT"; then false; fi
+	grep -qF '&lt;/script&gt;\xe2\x80\xae&quot;' "$OUT"
 	# A page is UTF-8 as a whole.
 	iconv -f UTF-8 -t UTF-8 "$OUT" >/dev/null
 }

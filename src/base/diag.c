@@ -44,7 +44,7 @@ diag_foreign(struct buf *b, struct span s, size_t max_bytes)
 			buf_puts(b, "...");
 			return;
 		}
-		if (n == 0 || utf8_is_control(p, n)) {
+		if (n == 0 || utf8_is_control(p, n) || utf8_is_turn(p, n)) {
 			buf_printf(b, "\\x%02x", (unsigned char)*p++);
 		} else {
 			buf_add(b, p, n);

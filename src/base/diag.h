@@ -34,8 +34,8 @@ void diag_print(const struct diag *, enum diag_level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * Add foreign text: UTF-8 kept, control characters and bad bytes as \xNN, cut
- * after max_bytes with "...".
+ * Add foreign text: UTF-8 kept, bad bytes, control characters and those that turn
+ * the writing round as \xNN, cut after max_bytes with "...".
  */
 void diag_foreign(struct buf *, struct span, size_t max_bytes);
 

@@ -90,6 +90,14 @@ utf8_is_control(const char *p, size_t len)
 }
 
 bool
+utf8_is_turn(const char *p, size_t len)
+{
+	uint32_t c = utf8_decode(p, len);
+
+	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+bool
 utf8_valid(struct span s)
 {
 	size_t i = 0, n;

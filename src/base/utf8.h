@@ -22,6 +22,9 @@ size_t utf8_encode(uint32_t c, char out[4]);
 /* Is this character, found good, one that a terminal obeys? */
 bool utf8_is_control(const char *p, size_t len);
 
+/* Does it turn the writing of what follows: an embedding, override or isolate? */
+bool utf8_is_turn(const char *p, size_t len);
+
 bool utf8_valid(struct span);
 
 #endif
