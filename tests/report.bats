@@ -90,6 +90,12 @@ well_formed() {
 		grep -o '<td data-l="[^"]*"><span>[0-9,]*' |
 		sed 's/.*"\(.*\)"><span>/\1=/' | head -n 4 | tr '\n' ' ')" = \
 		'waiting=0 delivered=4 failed=0 for good=2 ' ]
+	# What was sent again is none of those that can be.
+	n=$(hook-admin -q q dead | wc -l)
+	hook-admin -q q replay --outcome dead --limit 1 >replayed 2>said
+	hook-admin -q q report >after
+	[ "$(sed 's/.*<h2>Calls that ended dead//' after | grep -o '</bdi></th><td>[0-9]*</td></tr>' |
+		tr -dc '0-9\n' | awk "{ n += \$1 } END { print n }")" = $((n - 1)) ]
 	# Personal data, secrets, queries: none.
 	if grep -e AAAAAA00A00A000A -e s3cret -e k3y -e X-Key page; then false; fi
 }

@@ -25,8 +25,10 @@ static const char failures_sql[] =
     "WHERE lane = l.no AND due > 0 ORDER BY due DESC LIMIT 1) "
     "LEFT JOIN attempt AS b ON b.call = d.seq AND b.n = d.attempts";
 
+/* Those that were sent again since have no payload. */
 static const char dead_sql[] =
     "SELECT reason, count(*) FROM call WHERE outcome = 4 "
+    "AND EXISTS(SELECT 1 FROM payload WHERE payload.seq = call.seq) "
     "GROUP BY 1 ORDER BY 2 DESC";
 
 /* What the steps of a statement came to. */
