@@ -309,8 +309,9 @@ whose(struct db *d, struct error *e)
 		r = execute(d, "COMMIT", e);
 	/* To move it away would be no good advice: it may be anything. */
 	if (r != 0 && sqlite3_errcode(d->sqlite) == SQLITE_NOTADB)
-		return error_set(e, "%s: no SQLite file, and so no %s", d->path,
-		    d->kind->name);
+		return error_set(e, "%s: no SQLite file, and so no %s; if it "
+		    "was one, save what can be read with: sqlite3 FILE "
+		    ".recover", d->path, d->kind->name);
 	if (r != 0)
 		return r;
 	if (application == 0 && version == 0 && objects == 0)
