@@ -458,6 +458,7 @@ pings() { # FROM TO
 	wait_until grep -q 'takes nothing at the moment' said
 	all() { [ "$(wc -l <got)" -eq 100 ]; }
 	wait_until all
+	grep -q 'event 1 becomes a dead letter when the broker takes it' said
 	# Killed, it leaves the letter's event, and only that: acks were heard.
 	kill -9 "$PULL"
 	wait "$PULL" || true

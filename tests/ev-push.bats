@@ -198,6 +198,7 @@ pings_with_ids() { # FROM TO
 	texts >"$IN.got" || true
 	umount "$dir"
 	grep -q 'the disk is full' "$BATS_TEST_TMPDIR/err"
+	grep -q "go on from line $((n + 1)) of stdin$" "$BATS_TEST_TMPDIR/err"
 	[ "$n" -gt 0 ] && [ "$n" -lt 40000 ]
 	[ "$(wc -l <"$IN.got")" -eq "$n" ]
 	[ "$(tail -n 1 "$IN.got" | jq .payload.n)" -eq "$n" ]
@@ -252,4 +253,18 @@ pings_with_ids() { # FROM TO
 	want_code 2
 	grep -q 'no SQLite file, and so no event queue' "$ERR"
 	[ "$(cat "$IN.text")" = text ]
+}
+
+@test "a build without librabbitmq says what to do about amqp://" {
+	local bin=$BATS_TEST_TMPDIR/without
+	env -u MAKEFLAGS -u MAKELEVEL make -s -C "$REPO" CFLAGS=-O0 RABBITMQ=no \
+		BUILD="$BATS_TEST_TMPDIR/build" BIN="$bin" "$bin/ev-push" >"$bin.made" 2>&1 3>&- ||
+		{ cat "$bin.made" >&2; false; }
+	echo '{"name":"ping"}' >"$IN"
+	run_prog "$bin/ev-push" -q 'amqps://me:secret@rabbit.example/v' "$IN"
+	want_code 2
+	grep -q "install librabbitmq ('make deps' does) and build again, without RABBITMQ=no" "$ERR"
+	if grep -q secret "$ERR"; then false; fi
+	run_prog "$bin/ev-push" -q "$Q" "$IN"
+	want_code 0
 }

@@ -276,9 +276,10 @@ bury(struct pull *p, struct window_event *ev, struct error *e)
 	if (r < 0)
 		return -1;
 	p->n_buried++;
-	diag_print(&p->stage->diag, DIAG_WARNING, "event %lld is a dead letter "
+	diag_print(&p->stage->diag, DIAG_WARNING, "event %lld %s "
 	    "(%s), which ev-pull -q %s --dead shows", (long long)ev->tag,
-	    ev->status, events_shown(p->events));
+	    r ? "becomes a dead letter when the broker takes it" :
+	    "is a dead letter", ev->status, events_shown(p->events));
 	if (p->drain)
 		stage_worsen(p->stage, EX_REJECTED);
 	window_drop(&p->window, ev);
@@ -292,7 +293,7 @@ settle_deaths(struct pull *p, struct error *e)
 	int r = 0;
 
 	window_stale(&p->window, events_stale(p->events));
-	while (r == 0 && (ev = window_counted(&p->window)))
+	while (r >= 0 && (ev = window_counted(&p->window)))
 		r = ev->deaths >= WINDOW_MAX_DEATHS ? bury(p, ev, e) :
 		    events_blame(p->events, ev->tag, ev->deaths, e);
 	return r;

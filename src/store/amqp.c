@@ -190,6 +190,15 @@ set_tls(amqp_socket_t *s, const struct amqp_url *u, struct error *e)
 	return r == AMQP_STATUS_OK ? 0 : failed(e, u->cert_file, r);
 }
 
+/* How long the other side may not take what was sent. */
+static void
+set_user_timeout(int fd, int ms)
+{
+#ifdef TCP_USER_TIMEOUT
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
+#endif
+}
+
 static void
 keep_alive(int fd)
 {
@@ -201,15 +210,13 @@ keep_alive(int fd)
 		{ IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S },
 		{ IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES },
 #endif
-#ifdef TCP_USER_TIMEOUT
-		{ IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS },
-#endif
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
 		(void)setsockopt(fd, wishes[i].level, wishes[i].option,
 		    &wishes[i].value, sizeof(int));
+	set_user_timeout(fd, USER_TIMEOUT_MS);
 }
 
 static int
@@ -381,6 +388,15 @@ take_body(struct amqp *a, struct span part)
 		finish_message(a);
 }
 
+/* By an alarm: it reads nothing, and does not take what is under way. */
+static void
+take_blocked(struct amqp *a, bool is_blocked)
+{
+	set_user_timeout(amqp_get_sockfd(a->c), is_blocked ? 0 :
+	    USER_TIMEOUT_MS);
+	a->on.blocked(a->on.ctx, is_blocked);
+}
+
 static int
 take_method(struct amqp *a, const amqp_method_t *m, struct error *e)
 {
@@ -404,8 +420,7 @@ take_method(struct amqp *a, const amqp_method_t *m, struct error *e)
 		return 0;
 	case AMQP_CONNECTION_BLOCKED_METHOD:
 	case AMQP_CONNECTION_UNBLOCKED_METHOD:
-		a->on.blocked(a->on.ctx,
-		    m->id == AMQP_CONNECTION_BLOCKED_METHOD);
+		take_blocked(a, m->id == AMQP_CONNECTION_BLOCKED_METHOD);
 		return 0;
 	case AMQP_BASIC_CANCEL_METHOD:
 		return error_set(e, "the broker cancelled: the queue is gone, "

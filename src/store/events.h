@@ -153,8 +153,8 @@ struct events_dead {
 };
 
 /*
- * It is given to nobody any more, but kept. While a broker takes nothing it waits
- * for that with the queue, which holds the event until then.
+ * It is given to nobody any more, but kept: 0; or 1: it will be as soon as the broker
+ * takes it, and until then is what it was to anybody else.
  */
 int events_bury(struct events *, const struct events_dead *, struct error *);
 

@@ -278,10 +278,24 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+struct patience {
+	int64_t ms, until_ms; /* what is left of it begins anew behind an alarm */
+	int64_t last_ms;
+};
+
+static int64_t
+left_of(struct patience *p, bool blocked)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (blocked)
+		p->until_ms = earlier(now_ms + p->ms, p->last_ms);
+	return p->until_ms - now_ms;
+}
+
 /* On this connection. 1: all are confirmed; 0: it took too long; or lost. */
 static int
-send_on(struct broker *b, int64_t until_ms, int64_t blocked_until_ms,
-    struct error *e)
+send_on(struct broker *b, struct patience *p, struct error *e)
 {
 	int64_t left_ms;
 	int r;
@@ -292,8 +306,7 @@ send_on(struct broker *b, int64_t until_ms, int64_t blocked_until_ms,
 			return 0;
 		if (letters_are_safe(&b->letters))
 			return 1;
-		left_ms = (b->blocked ? blocked_until_ms : until_ms) -
-		    clock_mono_ms();
+		left_ms = left_of(p, b->blocked);
 		if (left_ms <= 0)
 			return 0;
 		r = send_some(b, earlier(left_ms, TURN_MS), e);
@@ -323,22 +336,23 @@ not_confirmed(const struct broker *b, struct error *e)
 static int
 send_all(struct broker *b, int64_t patience_ms, struct error *e)
 {
-	int64_t now_ms = clock_mono_ms(), until_ms = now_ms + patience_ms;
+	int64_t now_ms = clock_mono_ms();
+	struct patience p = { patience_ms, now_ms + patience_ms,
+		now_ms + BLOCKED_FACTOR * patience_ms };
 	int r = -1;
 
 	b->refused = NULL;
 	error_set(e, "%s: no connection; another will be tried later",
 	    b->events.shown);
 	while (r == -1) {
-		if (!b->out->c && b->out->retry_ms > until_ms)
+		if (!b->out->c && b->out->retry_ms > p.until_ms)
 			return -1; /* the error is that of the last try */
 		if (!b->out->c) {
 			sleep_until(b->out->retry_ms);
 			(void)connect_once(b, b->out, e);
 			continue;
 		}
-		r = send_on(b, until_ms, now_ms + BLOCKED_FACTOR * patience_ms,
-		    e);
+		r = send_on(b, &p, e);
 		if (r == -1)
 			lose(b, b->out, e);
 	}
@@ -758,7 +772,9 @@ broker_bury(struct events *events, const struct events_dead *d,
 		b->confirm_ms = now_ms + CONFIRM_MS;
 	letters_keep(&b->letters, &m, d->tag);
 	tags_hold(&b->tags, d->tag);
-	return post(b, b->blocked ? 0 : now_ms + BURY_MS, e);
+	if (post(b, b->blocked ? 0 : now_ms + BURY_MS, e) < 0)
+		return -1;
+	return b->letters.n > 0;
 }
 
 static int
