@@ -92,6 +92,12 @@ for (;;) {
 	}
 	if ($holding && -e $how[1]) {
 		($holding, $released) = (0, 1);
-		syswrite($_->[0], $_->[1]) for grep { $peer{$_->[0]} } @waiting;
+		# All at once: it is read so.
+		my (%to, %bytes);
+		for (@waiting) {
+			$to{$_->[0]} = $_->[0];
+			$bytes{$_->[0]} .= $_->[1];
+		}
+		syswrite($to{$_}, $bytes{$_}) for grep { $peer{$_} } keys %to;
 	}
 }
