@@ -272,12 +272,6 @@ send_some(struct broker *b, int64_t wait_ms, struct error *e)
 	return r < 0 ? r : amqp_take(b->out->c, r ? 0 : wait_ms, e);
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 struct patience {
 	int64_t ms, until_ms; /* what is left of it begins anew behind an alarm */
 	int64_t last_ms;
@@ -289,7 +283,7 @@ left_of(struct patience *p, bool blocked)
 	int64_t now_ms = clock_mono_ms();
 
 	if (blocked)
-		p->until_ms = earlier(now_ms + p->ms, p->last_ms);
+		p->until_ms = clock_earlier(now_ms + p->ms, p->last_ms);
 	return p->until_ms - now_ms;
 }
 
@@ -309,7 +303,7 @@ send_on(struct broker *b, struct patience *p, struct error *e)
 		left_ms = left_of(p, b->blocked);
 		if (left_ms <= 0)
 			return 0;
-		r = send_some(b, earlier(left_ms, TURN_MS), e);
+		r = send_some(b, clock_earlier(left_ms, TURN_MS), e);
 		if (r < 0)
 			return r;
 	}
@@ -863,7 +857,8 @@ broker_requeue(struct events *events, int64_t *tags, size_t n_tags,
 	if ((!b->main.c && connect_any(b, e) < 0) ||
 	    amqp_count(b->main.c, true, &last, e) < 0)
 		return -1;
-	last = earlier(last, last_of(tags, n_tags));
+	if (last > last_of(tags, n_tags))
+		last = last_of(tags, n_tags);
 	while (number < last && r >= 0) {
 		r = amqp_get_dead(b->main.c, &tag, &m, &d, &why);
 		if (r == 1 && is_wanted(++number, tags, n_tags)) {
