@@ -323,7 +323,8 @@ not_confirmed(const struct broker *b, struct error *e)
 {
 	return error_set(e, "%s: %s", b->events.shown, b->refused ? b->refused :
 	    b->blocked ? "the broker is still short of memory or disk" :
-	    "the broker does not confirm");
+	    "the broker does not confirm: are most of the queue's nodes up? "
+	    "('rabbitmq-queues quorum_status' tells)");
 }
 
 /* Over as many connections as it takes, for as long as we have patience. */
