@@ -360,9 +360,9 @@ pings() { # FROM TO
 	ev-pull -q "$URL" --declare
 	pings 1 500 >in
 	# In the handshake, when confirming, among the events.
-	for bytes in 1 100 600 700 2000 20000; do
+	for bytes in 1 100 700 20000; do
 		start_proxy cut $bytes
-		if ((bytes <= 100)); then
+		if ((bytes <= 100)); then # it never gets as far as that
 			run_prog ev-push -q "amqp://127.0.0.1:$PROXY_PORT?queue=$NAME" in
 			want_code 3
 			[ -s "$ERR" ]

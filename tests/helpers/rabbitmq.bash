@@ -103,9 +103,9 @@ rabbit_stop() {
 	done
 	# It was started by a node, and belongs to our port alone.
 	for pid in $(pgrep -x epmd); do
-		if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null |
+		if tr "\0" "\n" 2>/dev/null <"/proc/$pid/environ" |
 			grep -qx "ERL_EPMD_PORT=${RABBIT_BASE:-0}2" ||
-			tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null |
+			tr "\0" "\n" 2>/dev/null <"/proc/$pid/environ" |
 			grep -qx "ERL_EPMD_PORT=$((${RABBIT_BASE:-0} + 2))"; then
 			kill "$pid" 2>/dev/null || true
 		fi
