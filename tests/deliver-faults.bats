@@ -131,7 +131,7 @@ check_taken() {
 	cp small/q* . || true
 	umount small
 	want_code 3
-	grep -q 'the disk is full; make room' "$ERR"
+	grep -q 'the disk is full: make room' "$ERR"
 	taken=$(sqlite3 q 'SELECT count(*) FROM call')
 	[ "$(sqlite3 q 'PRAGMA integrity_check')" = ok ]
 	ev-deliver -q q $LOOPBACK --drain </dev/null >out

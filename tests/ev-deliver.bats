@@ -115,7 +115,7 @@ ended() {
 	run_prog ev-deliver $LOOPBACK in
 	want_code 0
 	jq -r '.body, (.headers[] | join(": "))' "$SINK_LOG" >got
-	printf '%s\n' '{}' 'Host: inner.example' 'content-type: text/x' \
+	printf '%s\n' '{}' 'host: inner.example' 'content-type: text/x' \
 		'USER-AGENT: ' 'Accept: */*' 'Content-Length: 2' >want
 	sort want >want.sorted
 	sort got | same want.sorted /dev/stdin
@@ -181,7 +181,6 @@ origins() { # N TIMES
 	[ "$(jq .connection "$SINK_LOG" | sort -u | wc -l)" -gt 300 ]
 }
 
-# What is kept pushes out another, which in libcurl costs all that follow.
 @test "after a thousand origins, a connection is kept for who comes back soon" {
 	start_sink --listen 0.0.0.0:0
 	background
@@ -194,8 +193,8 @@ origins() { # N TIMES
 	exec 8>&-
 	ended 0
 	jq -r 'select(.target == "/mine").connection' "$SINK_LOG" >got
-	[ "$(sort -u got | wc -l)" -eq 2 ]
-	[ "$(sed -n 2p got)" = "$(sed -n 3p got)" ]
+	[ "$(wc -l <got)" -eq 3 ]
+	[ "$(sort -u got | wc -l)" -eq 1 ]
 }
 
 @test "policy failures: anything but 2xx is tried again, 410 is not" {

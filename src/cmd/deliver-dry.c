@@ -11,15 +11,18 @@ struct dry {
 };
 
 static bool
-is_secret(const void *ctx, const char *field)
+is_secret(const void *ctx, struct span field)
 {
 	const struct credentials *c = ((const struct dry *)ctx)->credentials;
-	size_t n = strcspn(field, ":;"), i;
+	size_t i;
 
-	for (i = 0; c && i < c->n_headers; i++)
-		if (strlen(c->headers[i].name) == n &&
-		    strncasecmp(c->headers[i].name, field, n) == 0)
+	for (i = 0; c && i < c->n_headers; i++) {
+		size_t n = strlen(c->headers[i].name);
+
+		if (n < field.len && field.p[n] == ':' &&
+		    strncasecmp(c->headers[i].name, field.p, n) == 0)
 			return true;
+	}
 	return false;
 }
 

@@ -315,11 +315,11 @@ call_read(struct call_reader *r, struct span line, const char **reason,
 static bool
 has_name(const struct http_target *t, const char *line)
 {
-	size_t len = strcspn(line, ":") + 1, i;
-	const char *field;
+	size_t len = strcspn(line, ":") + 1, at = 0;
+	struct span field;
 
-	for (i = 0; (field = http_target_field(t, i)) != NULL; i++)
-		if (strncasecmp(field, line, len) == 0)
+	while (http_target_field(t, &at, &field))
+		if (field.len >= len && strncasecmp(field.p, line, len) == 0)
 			return true;
 	return false;
 }

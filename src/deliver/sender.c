@@ -392,8 +392,8 @@ keep_rate(struct sender *s, struct lane *lane)
 	lane->next_us += 1000000 / lane->target->rate;
 }
 
-static int
-begin(struct sender *s, struct call *c, struct error *e)
+static void
+begin(struct sender *s, struct call *c)
 {
 	const struct sender_options *o = &s->options;
 	struct http_request req = { .body = c->body, .user = c };
@@ -407,14 +407,10 @@ begin(struct sender *s, struct call *c, struct error *e)
 	    o->total_ms;
 	req.connect_ms = o->connect_ms < req.total_ms ? o->connect_ms :
 	    req.total_ms;
-	if (http_send(s->http, &req, e) < 0) {
-		lane_push(&s->lanes, c); /* for sender_stop to find */
-		return -1;
-	}
+	http_send(s->http, &req);
 	c->attempt++;
 	fly(s, c);
 	keep_rate(s, c->lane);
-	return 0;
 }
 
 static int
@@ -440,11 +436,11 @@ start_one(struct sender *s, struct lane *lane, struct error *e)
 	c = lane_pop(lane);
 	if (!c)
 		return 0;
-	if (lane->fault != LANE_OK) {
+	if (lane->fault != LANE_OK)
 		bury_faulty(s, lane, c);
-		return 0;
-	}
-	return begin(s, c, e);
+	else
+		begin(s, c);
+	return 0;
 }
 
 /* What is noted goes to the queue, what is new there comes into sight. */

@@ -1,139 +1,330 @@
 /*
- * The head of an answer. Stricter than libcurl, which takes two lengths, a
- * length beside chunks and an HTTP/2 status line: where one reader ends a body
- * and another does not, the next answer on the connection is anybody's.
+ * The answer to a POST. Where one reader ends a body and another does not, the
+ * next answer on the connection is anybody's: two lengths, or a length beside
+ * chunks, are no answer; what is only odd ends with the connection.
  */
 #include "net/answer.h"
 
 #include <ctype.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/num.h"
+#include "net/field.h"
 
-const char ANSWER_NOT_HTTP1[] = "the answer is not HTTP/1";
-const char ANSWER_HEAD_TOO_LARGE[] = "the answer's head is over 16 KiB";
+static const char VERSION[] = "HTTP/1.";
 
-static int
+void
+answer_reset(struct answer *a)
+{
+	a->line.len = 0;
+	chunks_reset(&a->chunks);
+	*a = (struct answer){ .line = a->line, .chunks = a->chunks };
+}
+
+void
+answer_clear(struct answer *a)
+{
+	chunks_clear(&a->chunks);
+	buf_clear(&a->line);
+}
+
+static void
 refuse(struct answer *a, enum http_failure failure, const char *why)
 {
+	a->state = ANSWER_BAD;
 	a->refused = failure;
 	a->why = why;
-	return -1;
+}
+
+static void
+refuse_protocol(struct answer *a, const char *why)
+{
+	refuse(a, HTTP_PROTOCOL, why);
 }
 
 /* RFC 9112 section 4, HTTP/1 alone. */
-static int
+static void
 read_status_line(struct answer *a, struct span line)
 {
 	const char *p = line.p;
 	int i;
 
-	if (line.len < 12 || memcmp(p, "HTTP/1.", 7) != 0 ||
-	    !isdigit((unsigned char)p[7]) || p[8] != ' ')
-		return refuse(a, HTTP_PROTOCOL, ANSWER_NOT_HTTP1);
+	if (line.len < 12 || memcmp(p, VERSION, 7) != 0 ||
+	    !isdigit((unsigned char)p[7]) || p[8] != ' ') {
+		refuse_protocol(a, "the answer is not HTTP/1");
+		return;
+	}
 	a->status = 0;
 	for (i = 9; i < 12; i++) {
-		if (!isdigit((unsigned char)p[i]))
-			return refuse(a, HTTP_PROTOCOL, "bad status line");
+		if (!isdigit((unsigned char)p[i])) {
+			refuse_protocol(a, "bad status line");
+			return;
+		}
 		a->status = a->status * 10 + (p[i] - '0');
 	}
 	if (line.len > 12 && !memchr(" \r\n", p[12], 3))
-		return refuse(a, HTTP_PROTOCOL, "bad status line");
-	if (a->status < 100 || a->status == 101)
-		return refuse(a, HTTP_PROTOCOL, "bad status");
-	a->sized = a->chunked = false;
+		refuse_protocol(a, "bad status line");
+	else if (a->status < 100 || a->status == 101)
+		refuse_protocol(a, "bad status");
+	else
+		a->state = ANSWER_FIELDS;
+	a->old = p[7] == '0';
+	a->persists = !a->old;
+	a->sized = a->chunked = a->coded = false;
 	a->retry_after[0] = '\0';
 	a->wish = HTTP_NO_WISH;
-	return 0;
 }
 
-static struct span
-trim(struct span s)
-{
-	while (s.len && memchr(" \t\r\n", s.p[s.len - 1], 4))
-		s.len--;
-	while (s.len && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	return s;
-}
-
-/* Is the line the field, named in lower case? Then its value. */
 static bool
-is_field(struct span line, const char *name, struct span *value)
+is_named(struct span name, const char *what)
 {
-	size_t len = strlen(name);
-
-	if (line.len <= len || line.p[len] != ':' ||
-	    strncasecmp(line.p, name, len) != 0)
-		return false;
-	*value = trim((struct span){ line.p + len + 1, line.len - len - 1 });
-	return true;
+	return name.len == strlen(what) &&
+	    strncasecmp(name.p, what, name.len) == 0;
 }
 
-static int
+static void
 read_length(struct answer *a, struct span value)
 {
 	uint64_t n;
 
 	if (num_u64(value, 0, INT64_MAX, &n) < 0)
-		return refuse(a, HTTP_PROTOCOL, "bad Content-Length");
-	if (a->sized && n != a->length)
-		return refuse(a, HTTP_PROTOCOL, "two different Content-Length");
+		refuse_protocol(a, "bad Content-Length");
+	else if (a->sized && n != a->left)
+		refuse_protocol(a, "two different Content-Length");
 	a->sized = true;
-	a->length = n;
-	return 0;
+	a->left = n;
+}
+
+/* RFC 9112 section 6.1 */
+static void
+read_coding(struct answer *a, struct span value)
+{
+	if (a->chunked || a->old || !is_named(value, "chunked"))
+		a->coded = true;
+	a->chunked = true;
+}
+
+/* RFC 9112 section 9.3 */
+static void
+read_connection(struct answer *a, struct span value)
+{
+	if (field_lists(value, "close"))
+		a->persists = false;
+	else if (a->old && field_lists(value, "keep-alive"))
+		a->persists = true;
 }
 
 static void
-read_wishes(struct answer *a, struct span line)
+read_wish(struct answer *a, struct span value)
 {
-	struct span value;
+	if (span_eq(value, SPAN("disable")))
+		a->wish = HTTP_WISH_DISABLE;
+	else if (span_eq(value, SPAN("abort-message")))
+		a->wish = HTTP_WISH_ABORT;
+}
 
-	if (is_field(line, "retry-after", &value) &&
+static void
+read_field(struct answer *a, struct span line)
+{
+	const char *colon = memchr(line.p, ':', line.len);
+	struct span name, value;
+
+	if (memchr(line.p, '\0', line.len) || (!colon && *line.p != ' ' &&
+	    *line.p != '\t')) {
+		refuse_protocol(a, "bad field in the answer's head");
+		return;
+	}
+	/* More of the value before (RFC 9112 5.2): who reads that how? */
+	if (*line.p == ' ' || *line.p == '\t') {
+		a->persists = false;
+		return;
+	}
+	name = (struct span){ line.p, (size_t)(colon - line.p) };
+	value = field_trim((struct span){ colon + 1, line.len - name.len - 1 });
+	if (is_named(name, "content-length"))
+		read_length(a, value);
+	else if (is_named(name, "transfer-encoding"))
+		read_coding(a, value);
+	else if (is_named(name, "connection"))
+		read_connection(a, value);
+	else if (is_named(name, "webhook-delivery"))
+		read_wish(a, value);
+	else if (is_named(name, "retry-after") &&
 	    value.len < sizeof(a->retry_after)) {
 		memcpy(a->retry_after, value.p, value.len);
 		a->retry_after[value.len] = '\0';
-	} else if (is_field(line, "webhook-delivery", &value)) {
-		if (span_eq(value, SPAN("disable")))
-			a->wish = HTTP_WISH_DISABLE;
-		else if (span_eq(value, SPAN("abort-message")))
-			a->wish = HTTP_WISH_ABORT;
 	}
+	if (a->sized && a->chunked && a->state == ANSWER_FIELDS)
+		refuse_protocol(a, "Content-Length beside Transfer-Encoding");
 }
 
-/* RFC 9112 section 6.3: what can't be framed for sure is not an answer. */
-static int
-read_field(struct answer *a, struct span line)
+/* RFC 9112 section 6.3: how the body ends. */
+static void
+end_head(struct answer *a)
 {
-	struct span value;
-
-	if (is_field(line, "transfer-encoding", &value))
-		a->chunked = true;
-	else if (is_field(line, "content-length", &value)) {
-		if (read_length(a, value) < 0)
-			return -1;
-	} else
-		read_wishes(a, line);
-	if (a->sized && a->chunked)
-		return refuse(a, HTTP_PROTOCOL,
-		    "Content-Length beside Transfer-Encoding");
-	return 0;
+	if (a->status < 200) {
+		a->state = ANSWER_STATUS;
+		return;
+	}
+	a->complete = true;
+	if (a->status == 204 || a->status == 304 || (a->sized && a->left == 0))
+		a->state = ANSWER_WHOLE;
+	else if (a->sized)
+		a->state = ANSWER_BODY;
+	else if (a->chunked && !a->coded)
+		a->state = ANSWER_CHUNKS;
+	else
+		a->state = ANSWER_TO_END;
+	if (a->state == ANSWER_TO_END || a->coded)
+		a->persists = false;
 }
 
-int
-answer_line(struct answer *a, struct span line)
+static void
+read_line(struct answer *a, struct span line)
 {
 	a->head_bytes += line.len;
-	if (a->head_bytes > HTTP_MAX_HEADER_BYTES)
-		return refuse(a, HTTP_TOO_LARGE, ANSWER_HEAD_TOO_LARGE);
-	if (a->complete)
-		return 0; /* trailers */
-	if (line.len >= 5 && memcmp(line.p, "HTTP/", 5) == 0)
-		return read_status_line(a, line);
-	if (trim(line).len == 0) {
-		a->complete = a->status >= 200;
+	line.len--;
+	if (line.len && line.p[line.len - 1] == '\r')
+		line.len--;
+	if (a->state == ANSWER_STATUS)
+		read_status_line(a, line);
+	else if (line.len)
+		read_field(a, line);
+	else
+		end_head(a);
+}
+
+/* What is no answer may have no end of line either. */
+static bool
+may_be_status_line(struct span s)
+{
+	return memcmp(s.p, VERSION, s.len < 7 ? s.len : 7) == 0;
+}
+
+static size_t
+feed_head(struct answer *a, struct span in)
+{
+	const char *lf = memchr(in.p, '\n', in.len);
+	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.len;
+
+	if (a->head_bytes + a->line.len + n > HTTP_MAX_HEADER_BYTES) {
+		refuse(a, HTTP_TOO_LARGE, "the answer's head is over 16 KiB");
 		return 0;
 	}
-	return read_field(a, line);
+	if (lf && a->line.len == 0) {
+		read_line(a, (struct span){ in.p, n });
+		return n;
+	}
+	buf_add(&a->line, in.p, n);
+	if (lf) {
+		read_line(a, buf_bytes(&a->line));
+		a->line.len = 0;
+	} else if (a->state == ANSWER_STATUS &&
+	    !may_be_status_line(buf_bytes(&a->line))) {
+		refuse_protocol(a, "the answer is not HTTP/1");
+	}
+	return n;
+}
+
+/* The rest is not read: neither whole nor wanted. */
+static void
+cut_off(struct answer *a)
+{
+	a->persists = false;
+	a->state = ANSWER_WHOLE;
+}
+
+static void
+keep(struct answer *a, struct span data)
+{
+	size_t room = a->body_bytes < sizeof(a->body) ?
+	    sizeof(a->body) - a->body_bytes : 0;
+
+	if (room)
+		memcpy(a->body + a->body_bytes, data.p,
+		    data.len < room ? data.len : room);
+	a->body_bytes += data.len;
+	if (a->body_bytes > HTTP_MAX_BODY_BYTES)
+		cut_off(a);
+}
+
+static size_t
+feed_body(struct answer *a, struct span in)
+{
+	if (a->state == ANSWER_BODY && in.len > a->left)
+		in.len = (size_t)a->left;
+	a->left -= a->state == ANSWER_BODY ? in.len : 0;
+	keep(a, in);
+	if (a->state == ANSWER_BODY && a->left == 0)
+		a->state = ANSWER_WHOLE;
+	return in.len;
+}
+
+static size_t
+feed_chunks(struct answer *a, struct span in)
+{
+	struct span data;
+	size_t n = chunks_feed(&a->chunks, in, &data);
+
+	keep(a, data);
+	if (a->chunks.state == CHUNKS_BAD)
+		cut_off(a);
+	else if (a->chunks.state == CHUNKS_WHOLE)
+		a->state = ANSWER_WHOLE;
+	return n;
+}
+
+size_t
+answer_feed(struct answer *a, struct span in)
+{
+	size_t used = 0;
+
+	while (used < in.len && a->state < ANSWER_WHOLE) {
+		struct span rest = { in.p + used, in.len - used };
+
+		if (a->state < ANSWER_BODY)
+			used += feed_head(a, rest);
+		else if (a->state == ANSWER_CHUNKS)
+			used += feed_chunks(a, rest);
+		else
+			used += feed_body(a, rest);
+	}
+	return used;
+}
+
+/* RFC 9110 5.6.7: the form that is sent, and the two that were once. -1: none. */
+static int64_t
+read_date(const char *text)
+{
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+		"%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
+	char utc[CLOCK_RFC3339_BYTES];
+	size_t i;
+
+	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm tm = { 0 };
+		const char *end = strptime(text, forms[i], &tm);
+
+		if (end && !*end && strftime(utc, sizeof(utc),
+		    "%Y-%m-%dT%H:%M:%SZ", &tm))
+			return clock_of_rfc3339(span_of(utc));
+	}
+	return -1;
+}
+
+int64_t
+answer_retry_after_ms(const struct answer *a, int64_t now_wall_ms)
+{
+	uint64_t seconds;
+	int64_t date_ms;
+
+	if (!*a->retry_after)
+		return -1;
+	if (num_u64(span_of(a->retry_after), 0, INT32_MAX, &seconds) == 0)
+		return (int64_t)seconds * 1000;
+	date_ms = read_date(a->retry_after);
+	if (date_ms < 0)
+		return -1;
+	return date_ms > now_wall_ms ? date_ms - now_wall_ms : 0;
 }

@@ -4,6 +4,7 @@
  */
 #include "net/command.h"
 
+#include "net/field.h"
 #include "net/sign.h"
 
 enum {
@@ -28,15 +29,16 @@ put_quoted(struct buf *b, struct span s)
 
 /* 'Name: '"$NAME": a name may hold what means something to a shell. */
 static void
-put_variable(struct buf *b, const char *field)
+put_variable(struct buf *b, struct span field)
 {
-	size_t n = strcspn(field, ":;"), i;
+	const char *colon = memchr(field.p, ':', field.len);
+	size_t n = (size_t)(colon - field.p), i;
 
-	put_quoted(b, (struct span){ field, n });
+	put_quoted(b, (struct span){ field.p, n });
 	b->len--; /* the quote goes on */
 	buf_puts(b, ": '\"$");
 	for (i = 0; i < n; i++) {
-		char c = field[i];
+		char c = field.p[i];
 
 		if (c >= 'a' && c <= 'z')
 			c = (char)(c - 'a' + 'A');
@@ -54,6 +56,24 @@ put_option(struct buf *b, const char *option, struct span value)
 {
 	buf_printf(b, " \\\n\t%s ", option);
 	put_quoted(b, value);
+}
+
+/* curl(1) drops "Name:" and wants "Name;" for a field that is sent empty. */
+static void
+put_field(struct buf *b, struct span line)
+{
+	const char *colon = memchr(line.p, ':', line.len);
+	struct buf name = { 0 };
+	size_t n = (size_t)(colon - line.p);
+
+	if (field_trim((struct span){ colon + 1, line.len - n - 1 }).len) {
+		put_option(b, "-H", line);
+		return;
+	}
+	buf_add(&name, line.p, n);
+	buf_putc(&name, ';');
+	put_option(b, "-H", buf_bytes(&name));
+	buf_clear(&name);
 }
 
 static void
@@ -106,13 +126,13 @@ put_ca(struct buf *b, const char *ca)
 
 int
 command_put(struct buf *b, const struct http_request *req,
-    bool (*is_secret)(const void *, const char *), const void *ctx,
+    bool (*is_secret)(const void *, struct span), const void *ctx,
     int64_t now_ms, struct error *e)
 {
 	const struct http_target *t = req->target;
 	bool piped = req->body.len > MAX_WORD_BYTES && !http_target_ca(t);
-	size_t start = b->len, i;
-	const char *field;
+	size_t start = b->len, i, at = 0;
+	struct span field;
 
 	if (piped) {
 		buf_puts(b, "printf %s ");
@@ -123,21 +143,23 @@ command_put(struct buf *b, const struct http_request *req,
 	put_seconds(b, "--connect-timeout", req->connect_ms);
 	put_seconds(b, "--max-time", req->total_ms);
 	put_tls(b, t);
-	for (i = 0; i < HTTP_MAX_OWN_FIELDS; i++)
-		if (req->own_fields[i])
-			put_option(b, "-H", span_of(req->own_fields[i]));
+	for (i = 0; i < HTTP_MAX_OWN_FIELDS && req->own_fields[i]; i++)
+		put_field(b, span_of(req->own_fields[i]));
 	if (put_signature(b, req, now_ms, e) < 0) {
 		b->len = start;
 		return -1;
 	}
-	for (i = 0; (field = http_target_field(t, i)) != NULL; i++) {
+	while (http_target_field(t, &at, &field)) {
 		if (is_secret(ctx, field)) {
 			buf_puts(b, " \\\n\t-H ");
 			put_variable(b, field);
 		} else {
-			put_option(b, "-H", span_of(field));
+			put_field(b, field);
 		}
 	}
+	/* Without them curl adds its own; a field above comes first. */
+	put_option(b, "-H", SPAN("Accept:"));
+	put_option(b, "-H", SPAN("Expect:"));
 	put_option(b, "--data-binary", piped ? SPAN("@-") : req->body);
 	put_option(b, "--url", span_of(http_target_url(t)));
 	if (http_target_ca(t))

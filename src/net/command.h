@@ -17,7 +17,7 @@
  * with the error: it can't be signed.
  */
 int command_put(struct buf *, const struct http_request *,
-    bool (*is_secret)(const void *ctx, const char *field), const void *ctx,
+    bool (*is_secret)(const void *ctx, struct span field), const void *ctx,
     int64_t now_ms, struct error *);
 
 #endif

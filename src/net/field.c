@@ -78,6 +78,33 @@ field_check(struct span name, struct span value, struct error *e)
 	return 0;
 }
 
+struct span
+field_trim(struct span s)
+{
+	while (s.len && (*s.p == ' ' || *s.p == '\t'))
+		s = (struct span){ s.p + 1, s.len - 1 };
+	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+bool
+field_lists(struct span list, const char *word)
+{
+	while (list.len) {
+		const char *comma = memchr(list.p, ',', list.len);
+		size_t n = comma ? (size_t)(comma - list.p) : list.len;
+		struct span item = field_trim((struct span){ list.p, n });
+
+		if (item.len == strlen(word) &&
+		    strncasecmp(item.p, word, item.len) == 0)
+			return true;
+		n += comma != NULL;
+		list = (struct span){ list.p + n, list.len - n };
+	}
+	return false;
+}
+
 void
 field_put(struct buf *b, struct span name, struct span value)
 {

@@ -1,5 +1,6 @@
 /*
- * Header fields of a request (RFC 9110 section 5): which ones a user may set.
+ * Header fields (RFC 9110 section 5): which ones a user may set in a request,
+ * and what values hold.
  */
 #ifndef NET_FIELD_H
 #define NET_FIELD_H
@@ -17,6 +18,12 @@
  * names the field but never shows its value.
  */
 int field_check(struct span name, struct span value, struct error *);
+
+/* A value without the blanks around it. */
+struct span field_trim(struct span value);
+
+/* Is the word, in any case, in the comma-separated list? */
+bool field_lists(struct span value, const char *word);
 
 /* Add "Name: value" as sent (ISO-8859-1), for a field that passed. */
 void field_put(struct buf *, struct span name, struct span value);

@@ -1,6 +1,5 @@
 /*
- * HTTP exchanges, many at once: a request in, a result out. Nothing above this
- * header knows libcurl; a faster transport can take its place.
+ * HTTP exchanges, many at once: a request in, a result out (RFC 9110, 9112).
  */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
@@ -53,8 +52,8 @@ void http_target_free(struct http_target *);
 
 /* What it is made of, borrowed; NULL: none. */
 const char *http_target_url(const struct http_target *);
-/* The i-th field as curl_easy_setopt(3) takes them; NULL: there are no more. */
-const char *http_target_field(const struct http_target *, size_t i);
+/* The field at *at, which is 0 for the first, as sent. False: no more. */
+bool http_target_field(const struct http_target *, size_t *at, struct span *);
 const char *http_target_ca(const struct http_target *);
 bool http_target_has_certificate(const struct http_target *);
 struct signer *http_target_signer(const struct http_target *);
@@ -63,7 +62,7 @@ struct signer *http_target_signer(const struct http_target *);
 struct http_request {
 	const struct http_target *target;
 	const char *own_fields[HTTP_MAX_OWN_FIELDS]; /* of this request, sent
-	                                              * first; NULL: none */
+	                                              * first; NULL ends */
 	struct span id;               /* webhook-id, where it is signed */
 	struct span body;
 	int64_t connect_ms, total_ms; /* limits */
@@ -87,7 +86,7 @@ struct http_result {
 struct http; /* the exchanges under way and the idle connections */
 
 struct http_options {
-	size_t max_connections;      /* kept open, in all */
+	size_t max_connections;      /* kept open, in all; one with TLS is three */
 	const char *ca_file;         /* NULL: the system's */
 	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL
 	                                * ends; NULL: none */
@@ -100,8 +99,8 @@ struct http_options {
 struct http *http_open(const struct http_options *, struct error *);
 void http_close(struct http *); /* what is under way is dropped */
 
-/* Start an exchange. 0, or -1 with the error (nothing started). */
-int http_send(struct http *, const struct http_request *, struct error *);
+/* Start an exchange. */
+void http_send(struct http *, const struct http_request *);
 
 /* A finished exchange, if there is one. */
 bool http_next(struct http *, struct http_result *);

@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/num.h"
+#include "net/field.h"
 
 enum {
-	MAX_LINE_BYTES = 8 * 1024,   /* of chunk framing: a size, an extension */
 	KEPT_BODY_BYTES = 1024 * 1024, /* a larger buffer is given back */
 };
 
@@ -18,7 +18,7 @@ sink_request_clear(struct sink_request *r)
 {
 	buf_clear(&r->head);
 	buf_clear(&r->body);
-	buf_clear(&r->line);
+	chunks_clear(&r->chunks);
 	free(r->fields);
 	*r = (struct sink_request){ 0 };
 }
@@ -28,14 +28,15 @@ sink_request_reset(struct sink_request *r)
 {
 	if (r->body.cap > KEPT_BODY_BYTES)
 		buf_clear(&r->body);
-	r->head.len = r->body.len = r->line.len = 0;
+	r->head.len = r->body.len = 0;
+	chunks_reset(&r->chunks);
 	r->state = SINK_HEAD;
 	r->method = r->target = r->version = (struct span){ 0 };
 	r->n_fields = 0;
 	r->keep_alive = r->wants_continue = false;
 	r->status = 0;
 	r->reason = NULL;
-	r->line_at = r->trailer_bytes = 0;
+	r->line_at = 0;
 	r->left = 0;
 }
 
@@ -58,32 +59,6 @@ static bool
 is_named(struct span s, const char *name)
 {
 	return s.len == strlen(name) && strncasecmp(s.p, name, s.len) == 0;
-}
-
-static struct span
-trim(struct span s)
-{
-	while (s.len && (*s.p == ' ' || *s.p == '\t'))
-		s = (struct span){ s.p + 1, s.len - 1 };
-	while (s.len && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-/* Is the word in the comma-separated list? */
-static bool
-lists(struct span list, const char *word)
-{
-	while (list.len) {
-		const char *comma = memchr(list.p, ',', list.len);
-		size_t n = comma ? (size_t)(comma - list.p) : list.len;
-
-		if (is_named(trim((struct span){ list.p, n }), word))
-			return true;
-		n += comma != NULL;
-		list = (struct span){ list.p + n, list.len - n };
-	}
-	return false;
 }
 
 /* RFC 9110 section 5.6.2. */
@@ -170,7 +145,7 @@ read_field(struct sink_request *r, struct span line)
 	if (!memchr(line.p, ':', line.len))
 		return bad(r, 400, "a header line has no colon");
 	f.name = cut(&line, ':');
-	f.value = trim(line);
+	f.value = field_trim(line);
 	if (!is_token(f.name))
 		return bad(r, 400, "a header name is no token");
 	if (!is_value(f.value))
@@ -223,9 +198,9 @@ read_framing(struct sink_request *r, struct framing *m)
 				return bad(r, 400, "two Host headers");
 			m->has_host = true;
 		} else if (is_named(name, "connection")) {
-			m->close |= lists(value, "close");
+			m->close |= field_lists(value, "close");
 		} else if (is_named(name, "expect")) {
-			m->expects |= lists(value, "100-continue");
+			m->expects |= field_lists(value, "100-continue");
 		}
 	}
 	return 0;
@@ -248,8 +223,7 @@ judge_framing(struct sink_request *r, const struct framing *m)
 	/* We would have to announce it in an HTTP/1.0 answer. */
 	r->keep_alive = !http10 && !m->close;
 	r->left = m->length;
-	r->state = m->chunked ? SINK_CHUNK_SIZE :
-	    r->left ? SINK_BODY : SINK_WHOLE;
+	r->state = m->chunked ? SINK_CHUNKS : r->left ? SINK_BODY : SINK_WHOLE;
 	r->wants_continue = m->expects && !http10 && r->state != SINK_WHOLE;
 	return 0;
 }
@@ -310,89 +284,35 @@ feed_head(struct sink_request *r, struct span in)
 }
 
 static size_t
-feed_data(struct sink_request *r, struct span in)
+feed_body(struct sink_request *r, struct span in)
 {
 	size_t n = in.len < r->left ? in.len : (size_t)r->left;
 
 	buf_add(&r->body, in.p, n);
 	r->left -= n;
 	if (r->left == 0)
-		r->state = r->state == SINK_BODY ? SINK_WHOLE : SINK_CHUNK_END;
+		r->state = SINK_WHOLE;
 	return n;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* RFC 9112 section 7.1; extensions are skipped. */
-static int
-read_chunk_size(struct sink_request *r, struct span line)
-{
-	struct span digits = trim(cut(&line, ';'));
-	uint64_t size = 0;
-	size_t i;
-
-	for (i = 0; i < digits.len; i++) {
-		int d = hex_digit(digits.p[i]);
-
-		if (d < 0)
-			return bad(r, 400, "a chunk size is no number");
-		size = size * 16 + (unsigned)d;
-		if (size > SINK_MAX_BODY_BYTES - r->body.len)
-			return bad(r, 413, "the body is too large");
-	}
-	if (i == 0)
-		return bad(r, 400, "a chunk has no size");
-	r->left = size;
-	r->state = size ? SINK_CHUNK_DATA : SINK_TRAILER;
-	return 0;
-}
-
-static int
-end_framing_line(struct sink_request *r)
-{
-	struct span line = { r->line.p, r->line.len - 1 };
-
-	if (line.len == 0 || line.p[line.len - 1] != '\r')
-		return bad(r, 400, "a line between chunks ends without CR");
-	line.len--;
-	if (r->state == SINK_CHUNK_SIZE)
-		return read_chunk_size(r, line);
-	if (r->state == SINK_CHUNK_END) {
-		if (line.len)
-			return bad(r, 400, "a chunk is longer than its size");
-		r->state = SINK_CHUNK_SIZE;
-		return 0;
-	}
-	r->trailer_bytes += line.len;
-	if (r->trailer_bytes > SINK_MAX_HEAD_BYTES)
-		return bad(r, 431, "the trailers are too large");
-	if (line.len == 0)
-		r->state = SINK_WHOLE;
-	return 0;
-}
-
 static size_t
-feed_framing(struct sink_request *r, struct span in)
+feed_chunks(struct sink_request *r, struct span in)
 {
-	const char *lf = memchr(in.p, '\n', in.len);
-	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.len;
+	struct chunks *c = &r->chunks;
+	struct span data;
+	size_t n = chunks_feed(c, in, &data);
 
-	if (n > MAX_LINE_BYTES - r->line.len) {
-		(void)bad(r, 400, "a line between chunks is too long");
-		return 0;
+	if (data.len > SINK_MAX_BODY_BYTES - r->body.len ||
+	    c->left > SINK_MAX_BODY_BYTES - r->body.len - data.len) {
+		(void)bad(r, 413, "the body is too large");
+		return n;
 	}
-	buf_add(&r->line, in.p, n);
-	if (lf) {
-		(void)end_framing_line(r);
-		r->line.len = 0;
-	}
+	buf_span(&r->body, data);
+	if (c->state == CHUNKS_WHOLE)
+		r->state = SINK_WHOLE;
+	else if (c->state == CHUNKS_BAD)
+		(void)bad(r, c->trailer_bytes > CHUNKS_MAX_TRAILER_BYTES ?
+		    431 : 400, c->reason);
 	return n;
 }
 
@@ -406,10 +326,10 @@ sink_request_feed(struct sink_request *r, struct span in)
 
 		if (r->state == SINK_HEAD)
 			used += feed_head(r, rest);
-		else if (r->state == SINK_BODY || r->state == SINK_CHUNK_DATA)
-			used += feed_data(r, rest);
+		else if (r->state == SINK_BODY)
+			used += feed_body(r, rest);
 		else
-			used += feed_framing(r, rest);
+			used += feed_chunks(r, rest);
 	}
 	return used;
 }

@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "net/chunks.h"
 
 enum {
 	SINK_MAX_HEAD_BYTES = 64 * 1024,        /* four times Node's limit */
@@ -24,8 +25,7 @@ struct sink_field {
 };
 
 enum sink_request_state {
-	SINK_HEAD, SINK_BODY, SINK_CHUNK_SIZE, SINK_CHUNK_DATA, SINK_CHUNK_END,
-	SINK_TRAILER, SINK_WHOLE, SINK_BAD,
+	SINK_HEAD, SINK_BODY, SINK_CHUNKS, SINK_WHOLE, SINK_BAD,
 };
 
 /* All zero is a request of which nothing has come yet. */
@@ -44,9 +44,8 @@ struct sink_request {
 	const char *reason;
 	/* How far it got. */
 	size_t line_at;       /* head: where its last line starts */
-	uint64_t left;        /* bytes to come of the body or chunk */
-	size_t trailer_bytes;
-	struct buf line;      /* a line of chunk framing */
+	uint64_t left;        /* bytes to come of the body */
+	struct chunks chunks;
 };
 
 void sink_request_clear(struct sink_request *);

@@ -1,5 +1,5 @@
 /*
- * Heads of answers: the lines, and what they come to.
+ * Answers: what the bytes come to, in pieces of any size; where they end.
  */
 #include "net/answer.h"
 
@@ -21,8 +21,11 @@ static const struct {
 	    NONE },
 	{ "interim, then final", "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 500 x\r\n\r\n",
 	    true, 500, NONE },
-	{ "trailers", "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n"
-	    "Content-Length: 3\r\n\r\n", true, 200, NONE },
+	{ "no colon", "HTTP/1.1 200 x\r\nContent-Length 4\r\n", false, 200,
+	    HTTP_PROTOCOL },
+	{ "another protocol", "SSH-2.0-x", false, 0, HTTP_PROTOCOL },
+	{ "an empty line first", "\r\nHTTP/1.1 200 x\r\n\r\n", false, 0,
+	    HTTP_PROTOCOL },
 	{ "the highest", "HTTP/1.1 999 x\r\n\r\n", true, 999, NONE },
 	{ "the same length twice", "HTTP/1.1 200 x\r\nContent-Length: 4\r\n"
 	    "content-length:4 \r\n\r\n", true, 200, NONE },
@@ -54,62 +57,186 @@ static const struct {
 	{ "switching", "HTTP/1.1 101 x\r\n\r\n", false, 101, HTTP_PROTOCOL },
 };
 
-/* Lines of a head, one by one, as far as they are taken. */
-static void
-feed(struct answer *a, const char *head)
-{
-	const char *end;
+/* What follows the first answer on a connection: the next one. */
+#define OK "HTTP/1.1 200 x\r\n"
+static const struct {
+	const char *what, *text;
+	size_t left;       /* bytes behind it, not taken */
+	const char *body;
+	bool whole, persists;
+} bodies[] = {
+	{ "sized", OK "Content-Length: 3\r\n\r\nabcHTTP", 4, "abc", true,
+	    true },
+	{ "sized, short", OK "Content-Length: 4\r\n\r\nabc", 0, "abc", false,
+	    true },
+	{ "none by its length", OK "Content-Length: 0\r\n\r\nx", 1, "", true,
+	    true },
+	{ "none by its status", "HTTP/1.1 204 x\r\nContent-Length: 3\r\n\r\n"
+	    "abc", 3, "", true, true },
+	{ "none by 304", "HTTP/1.1 304 x\r\n\r\nabc", 3, "", true, true },
+	{ "to the end", OK "\r\nabc", 0, "abc", false, false },
+	{ "chunks", OK "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n"
+	    "2\r\nde\r\n0\r\nT: u\r\n\r\nHTTP", 4, "abcde", true, true },
+	{ "chunks, short", OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabc", 0,
+	    "abc", false, true },
+	{ "a bad chunk", OK "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n",
+	    0, "abc", true, false },
+	{ "another coding", OK "Transfer-Encoding: gzip, chunked\r\n\r\n"
+	    "0\r\n\r\n", 0, "0\r\n\r\n", false, false },
+	{ "chunked twice", OK "Transfer-Encoding: chunked\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0,
+	    "0\r\n\r\n", false, false },
+	{ "close", OK "Content-Length: 1\r\nConnection: x, Close\r\n\r\na", 0,
+	    "a", true, false },
+	{ "HTTP/1.0", "HTTP/1.0 200 x\r\nContent-Length: 1\r\n\r\na", 0, "a",
+	    true, false },
+	{ "HTTP/1.0, kept", "HTTP/1.0 200 x\r\nConnection: keep-alive\r\n"
+	    "Content-Length: 1\r\n\r\na", 0, "a", true, true },
+	{ "HTTP/1.0 with chunks", "HTTP/1.0 200 x\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 0,
+	    "0\r\n\r\n", false, false },
+	{ "a blank before the colon", OK "Content-Length : 1\r\n\r\na", 0, "a",
+	    false, false },
+	{ "a folded length", OK "Content-Length: 1\r\n 0\r\n\r\na123456789",
+	    9, "a", true, false },
+	{ "after an interim one", "HTTP/1.1 100 x\r\nConnection: close\r\n\r\n"
+	    OK "Content-Length: 1\r\n\r\na", 0, "a", true, true },
+};
 
-	for (; *head; head = end) {
-		end = strchr(head, '\n') + 1;
-		if (answer_line(a, (struct span){ head,
-		    (size_t)(end - head) }) < 0)
-			return;
-	}
+/* All of it in pieces of so many bytes. How many were taken. */
+static size_t
+feed(struct answer *a, const char *text, size_t piece)
+{
+	size_t len = strlen(text), at = 0, n, used;
+
+	do {
+		n = len - at < piece ? len - at : piece;
+		used = answer_feed(a, (struct span){ text + at, n });
+		at += used;
+	} while (used == n && at < len);
+	return at;
 }
 
 static bool
-is_right(size_t i)
+is_right(size_t i, size_t piece)
 {
 	struct answer a = { 0 };
+	bool right;
 
-	feed(&a, cases[i].head);
-	return a.complete == cases[i].complete &&
+	(void)feed(&a, cases[i].head, piece);
+	right = a.complete == cases[i].complete &&
 	    (a.refused || a.status == cases[i].status) &&
-	    a.refused == cases[i].refused && !a.why == !a.refused;
+	    a.refused == cases[i].refused && !a.why == !a.refused &&
+	    (a.state == ANSWER_BAD) == (a.refused != NONE);
+	answer_clear(&a);
+	return right;
+}
+
+static bool
+ends_right(size_t i, size_t piece)
+{
+	struct answer a = { 0 };
+	size_t len = strlen(bodies[i].text);
+	bool right = len - feed(&a, bodies[i].text, piece) == bodies[i].left &&
+	    a.complete && (a.state == ANSWER_WHOLE) == bodies[i].whole &&
+	    a.persists == bodies[i].persists &&
+	    a.body_bytes == strlen(bodies[i].body) &&
+	    memcmp(a.body, bodies[i].body, a.body_bytes) == 0;
+
+	answer_clear(&a);
+	return right;
 }
 
 /* How many bytes of fields are taken before it is too much. */
 static size_t
-capacity(void)
+capacity(const char *line)
 {
-	const struct span line = SPAN("X: 3456789\r\n");
 	struct answer a = { 0 };
 	size_t n = 0;
 
-	feed(&a, "HTTP/1.1 200 OK\r\n");
-	while (answer_line(&a, line) == 0)
-		n += line.len;
+	(void)feed(&a, OK, 100);
+	while (a.state < ANSWER_WHOLE)
+		n += feed(&a, line, 100);
+	answer_clear(&a);
 	return a.refused == HTTP_TOO_LARGE ? n : 0;
+}
+
+/* An endless body is given up; its beginning is there. */
+static bool
+is_cut_off(const char *framing)
+{
+	static char mass[70000];
+	struct answer a = { 0 };
+	bool right;
+
+	memset(mass, 'z', sizeof(mass));
+	(void)feed(&a, OK, 100);
+	(void)feed(&a, framing, 100);
+	(void)answer_feed(&a, (struct span){ mass, sizeof(mass) });
+	right = a.state == ANSWER_WHOLE && !a.persists && a.complete &&
+	    a.body[HTTP_KEPT_BODY_BYTES - 1] == 'z';
+	answer_clear(&a);
+	return right;
+}
+
+static const struct {
+	const char *text;
+	int64_t ms;
+} delays[] = {
+	{ "120", 120000 }, { "0", 0 }, { "", -1 }, { "-1", -1 }, { "1.5", -1 },
+	{ "99999999999", -1 }, { "soon", -1 },
+	/* Now is 1994-11-06T08:49:07Z. */
+	{ "Sun, 06 Nov 1994 08:49:37 GMT", 30000 },
+	{ "Sunday, 06-Nov-94 08:49:37 GMT", 30000 },
+	{ "Sun Nov  6 08:49:37 1994", 30000 },
+	{ "Sun, 06 Nov 1994 08:49:00 GMT", 0 },
+	{ "Sun, 06 Nov 1994 08:49:37 GMT x", -1 },
+	{ "Sun, 31 Feb 1994 08:49:37 GMT", -1 },
+};
+
+static bool
+delays_right(size_t i)
+{
+	struct answer a = { 0 };
+
+	snprintf(a.retry_after, sizeof(a.retry_after), "%s", delays[i].text);
+	return answer_retry_after_ms(&a, 784111747000) == delays[i].ms;
+}
+
+static int number, n_failed;
+
+static void
+ok(bool right, const char *what)
+{
+	printf("%s %d answer: %s\n", right ? "ok" : "not ok", ++number, what);
+	n_failed += !right;
 }
 
 int
 main(void)
 {
-	size_t i, n = sizeof(cases) / sizeof(cases[0]), n_bad = 0;
+	size_t i, piece;
 	bool right;
 
-	printf("1..%zu\n", n + 1);
-	for (i = 0; i < n; i++) {
-		right = is_right(i);
-		n_bad += !right;
-		printf("%s %zu answer: %s\n", right ? "ok" : "not ok", i + 1,
-		    cases[i].what);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (right = true, piece = 1; piece < 100; piece++)
+			right = right && is_right(i, piece);
+		ok(right, cases[i].what);
 	}
-	right = capacity() > HTTP_MAX_HEADER_BYTES - 64 &&
-	    capacity() <= HTTP_MAX_HEADER_BYTES;
-	n_bad += !right;
-	printf("%s %zu answer: the cap of a head\n", right ? "ok" : "not ok",
-	    n + 1);
-	return n_bad > 0;
+	for (i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		for (right = true, piece = 1; piece < 200; piece++)
+			right = right && ends_right(i, piece);
+		ok(right, bodies[i].what);
+	}
+	ok(capacity("X: 3456789\r\n") > HTTP_MAX_HEADER_BYTES - 64 &&
+	    capacity("X: 3456789\r\n") <= HTTP_MAX_HEADER_BYTES &&
+	    capacity("x") > HTTP_MAX_HEADER_BYTES - 64 &&
+	    capacity("x") <= HTTP_MAX_HEADER_BYTES, "the cap of a head");
+	ok(is_cut_off("\r\n") && is_cut_off("Content-Length: 99999\r\n\r\n") &&
+	    is_cut_off("Transfer-Encoding: chunked\r\n\r\nfffff\r\n"),
+	    "the cap of a body");
+	for (i = 0; i < sizeof(delays) / sizeof(delays[0]); i++)
+		ok(delays_right(i), delays[i].text);
+	printf("1..%d\n", number);
+	return n_failed != 0;
 }

@@ -332,7 +332,7 @@ test_opening(void)
 	    "the file is for its user alone");
 	fresh_file();
 	write_file(junk, sizeof(junk));
-	check(refused(-2, "damaged"), "a file that is none");
+	check(refused(-1, "no SQLite file"), "a file that is none");
 	fresh_file();
 	if (mkdir(path, 0700) < 0)
 		exit(1);
