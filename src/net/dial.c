@@ -756,7 +756,7 @@ dialer_fd(const struct dialer *d)
 int64_t
 dialer_deadline(const struct dialer *d)
 {
-	return d->moved.first ? 0 : d->look_ms;
+	return d->moved.first ? 0 : d->pending.first ? d->look_ms : -1;
 }
 
 /* Those that libcurl wants to look after. */

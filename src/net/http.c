@@ -787,6 +787,8 @@ http_wait(struct http *h, struct pollfd *fds, size_t n, int64_t deadline_ms,
 		memcpy(all, fds, n * sizeof(*fds));
 	all[n] = (struct pollfd){ dialer_fd(h->dialer), POLLIN, 0 };
 	all[n + 1] = (struct pollfd){ dialer_names_fd(h->dialer), POLLIN, 0 };
+	if (!h->looking.first && !h->active.first)
+		h->look_ms = -1;
 	deadline_ms = clock_earlier(deadline_ms, h->look_ms);
 	deadline_ms = clock_earlier(deadline_ms, dialer_deadline(h->dialer));
 	if (poll(all, (nfds_t)n + 2, h->done.first ? 0 :
