@@ -41,8 +41,9 @@ struct handle {
 	size_t n_pinned;
 	struct curl_slist pin, unpin; /* the one before comes first */
 	struct buf pin_text, unpin_text;
+	struct curl_slist via;   /* the detour, of via_text */
+	struct buf via_text;
 	size_t pin_host_bytes;   /* of pin_text: "HOST:PORT" */
-	bool guarded;            /* what it dials is judged */
 	bool has_pem;
 	enum http_failure refused; /* by us; HTTP_ANSWERED: not */
 	struct error why;
@@ -54,14 +55,8 @@ struct list {
 
 struct dialer {
 	int epoll;
-	struct resolver *resolver;
-	const struct guard *guard;
-	struct detour *detours;
-	struct curl_slist *vias; /* for libcurl, one of each detour */
-	size_t n_detours;
+	const struct ways *ways;
 	struct buf proxy;        /* "http://HOST:PORT"; empty: none */
-	struct endpoint proxy_at;
-	bool proxy_tls;
 	char *ca_file;
 	bool drop_ca_path;
 	struct handle *spare;
@@ -103,64 +98,6 @@ list_remove(struct list *l, struct connection *c)
 
 /* The address */
 
-/* All of a name's addresses, or none: who mixes them plays games. */
-enum http_failure
-way_judge(struct dialer *d, const struct way *w, struct error *why)
-{
-	struct host *host = w->host;
-	size_t i;
-
-	if (host->n == 0) {
-		error_set(why, d->proxy.len ? "cannot resolve the proxy's name" :
-		    "cannot resolve the host's name");
-		return HTTP_DNS;
-	}
-	for (i = 0; i < host->n && !host->clear && !d->proxy.len; i++)
-		if (guard_check(d->guard, &host->list[i], why) < 0)
-			return HTTP_BLOCKED;
-	host->clear = true;
-	return HTTP_ANSWERED;
-}
-
-enum http_failure
-dialer_judge(struct dialer *d, const struct endpoint *origin, struct way *w,
-    struct error *why)
-{
-	size_t i = detour_find(d->detours, d->n_detours, origin, &w->to);
-
-	w->via = i < d->n_detours ? &d->vias[i] : NULL;
-	w->host = NULL;
-	if (w->to.literal && guard_check(d->guard, &w->to.ip, why) < 0)
-		return HTTP_BLOCKED;
-	/* Names behind a proxy are the proxy's, which is trusted. */
-	if (d->proxy.len ? d->proxy_at.literal : w->to.literal)
-		return HTTP_ANSWERED;
-	w->host = resolver_find(d->resolver, d->proxy.len ? d->proxy_at.host :
-	    w->to.host, why);
-	if (!w->host)
-		return HTTP_DNS;
-	return w->host->pending ? HTTP_ANSWERED : way_judge(d, w, why);
-}
-
-int
-dialer_names_fd(const struct dialer *d)
-{
-	return resolver_fd(d->resolver);
-}
-
-void
-dialer_take_names(struct dialer *d)
-{
-	resolver_take(d->resolver);
-}
-
-/* libcurl has a detour behind a proxy be a tunnel through it. */
-bool
-dialer_wants_url(const struct dialer *d, const struct way *w, bool tls)
-{
-	return d->proxy.len && !w->via && !tls;
-}
-
 /*
  * Its addresses for libcurl's memory, where they stay for the time of the
  * dialling, whatever happens; what the handle had there before goes.
@@ -168,8 +105,7 @@ dialer_wants_url(const struct dialer *d, const struct way *w, bool tls)
 static void
 put_pin(struct handle *h, const struct way *w)
 {
-	const struct endpoint *at = h->dialer->proxy.len ?
-	    &h->dialer->proxy_at : &w->to;
+	const struct endpoint *at = way_first_hop(h->dialer->ways, w);
 	char text[IP_TEXT_BYTES];
 	size_t i;
 
@@ -209,6 +145,24 @@ pins(struct handle *h)
 	return list;
 }
 
+/* For CURLOPT_CONNECT_TO. Ours was matched already: it holds for any host. */
+static struct curl_slist *
+via(struct handle *h, const struct way *w)
+{
+	const struct endpoint *to;
+
+	if (!w->detour)
+		return NULL;
+	to = &w->detour->to;
+	h->via_text.len = 0;
+	buf_printf(&h->via_text, strchr(to->host, ':') ? "::[%s]:" : "::%s:",
+	    to->host);
+	if (to->port)
+		buf_u64(&h->via_text, to->port);
+	h->via.data = (char *)(uintptr_t)buf_str(&h->via_text);
+	return &h->via;
+}
+
 static bool
 take_address(const struct curl_sockaddr *a, struct ip *ip)
 {
@@ -246,6 +200,7 @@ static curl_socket_t
 on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 {
 	struct handle *h = user;
+	const struct ways *ways = h->dialer->ways;
 	struct ip ip;
 	int fd;
 
@@ -253,7 +208,7 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 	if (h->refused || !take_address(a, &ip) ||
 	    h->n_sockets == MAX_SOCKETS)
 		return CURL_SOCKET_BAD;
-	if (h->guarded && guard_check(h->dialer->guard, &ip, &h->why) < 0) {
+	if (!ways->proxy.host && guard_check(ways->guard, &ip, &h->why) < 0) {
 		refuse(h, HTTP_BLOCKED);
 		return CURL_SOCKET_BAD;
 	}
@@ -361,6 +316,7 @@ handle_free(struct handle *h)
 		(void)curl_multi_cleanup(h->multi);
 	buf_clear(&h->pin_text);
 	buf_clear(&h->unpin_text);
+	buf_clear(&h->via_text);
 	free(h);
 }
 
@@ -609,7 +565,7 @@ set_up(struct handle *h, const struct dial *dial)
 
 	put_pin(h, dial->way);
 	SET(h->easy, CURLOPT_URL, dial->url);
-	SET(h->easy, CURLOPT_CONNECT_TO, dial->way->via);
+	SET(h->easy, CURLOPT_CONNECT_TO, via(h, dial->way));
 	SET(h->easy, CURLOPT_RESOLVE, pins(h));
 	SET(h->easy, CURLOPT_CONNECTTIMEOUT_MS,
 	    dial->connect_ms > 1 ? (long)dial->connect_ms : 1L);
@@ -629,8 +585,7 @@ dialer_dial(struct dialer *d, const struct dial *dial, struct error *e)
 	c->dialer = d;
 	c->handle = h;
 	c->fd = -1;
-	c->tls = d->proxy_tls || strncmp(dial->url, "https:", 6) == 0;
-	h->guarded = !d->proxy.len;
+	c->tls = d->ways->proxy_tls || strncmp(dial->url, "https:", 6) == 0;
 	h->refused = HTTP_ANSWERED;
 	d->n_files += DIALER_FILES_EACH; /* libcurl has two to be woken by */
 	list_add(&d->pending, c);
@@ -866,51 +821,20 @@ find_ca(struct dialer *d, const char *given, struct error *e)
 	return 0;
 }
 
-static int
-read_detours(struct dialer *d, const char *const *list, struct error *e)
-{
-	struct buf via = { 0 };
-	size_t n = 0;
-
-	while (list && list[n])
-		n++;
-	d->detours = alloc_zero(n, sizeof(*d->detours));
-	d->vias = alloc_zero(n, sizeof(*d->vias));
-	for (; d->n_detours < n; d->n_detours++) {
-		struct detour *way = &d->detours[d->n_detours];
-
-		if (detour_parse(way, list[d->n_detours], e) < 0) {
-			detour_clear(way);
-			return -1;
-		}
-		via.len = 0;
-		/* Ours was matched already: it holds for any host. */
-		buf_printf(&via, strchr(way->to.host, ':') ? "::[%s]:" :
-		    "::%s:", way->to.host);
-		if (way->to.port)
-			buf_u64(&via, way->to.port);
-		d->vias[d->n_detours].data = alloc_copy(via.p, via.len);
-	}
-	buf_clear(&via);
-	return 0;
-}
-
 /* libcurl's default ports of proxies are others than those of URLs. */
 static void
-read_proxy(struct dialer *d, const char *url)
+put_proxy(struct dialer *d)
 {
-	const struct endpoint *at = &d->proxy_at;
+	const struct endpoint *at = &d->ways->proxy;
 
-	if (!url)
-		return;
-	d->proxy_tls = strncmp(url, "https:", 6) == 0;
-	endpoint_of_url(&d->proxy_at, url);
-	buf_printf(&d->proxy, strchr(at->host, ':') ? "%s://[%s]:%u" :
-	    "%s://%s:%u", d->proxy_tls ? "https" : "http", at->host, at->port);
+	if (at->host)
+		buf_printf(&d->proxy, strchr(at->host, ':') ?
+		    "%s://[%s]:%u" : "%s://%s:%u", d->ways->proxy_tls ?
+		    "https" : "http", at->host, at->port);
 }
 
 struct dialer *
-dialer_open(const struct http_options *o, struct error *e)
+dialer_open(const struct ways *ways, const char *ca_file, struct error *e)
 {
 	struct dialer *d;
 
@@ -919,15 +843,13 @@ dialer_open(const struct http_options *o, struct error *e)
 		return NULL;
 	}
 	d = alloc_zero(1, sizeof(*d));
-	d->guard = o->guard;
+	d->ways = ways;
 	d->look_ms = -1;
-	read_proxy(d, o->proxy);
+	put_proxy(d);
 	d->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (d->epoll < 0)
 		error_set(e, "epoll: %s", strerror(errno));
-	else if (find_ca(d, o->ca_file, e) == 0 &&
-	    read_detours(d, o->connect_to, e) == 0 &&
-	    (d->resolver = resolver_open(e)) != NULL)
+	else if (find_ca(d, ca_file, e) == 0)
 		return d;
 	dialer_close(d);
 	return NULL;
@@ -937,23 +859,16 @@ void
 dialer_close(struct dialer *d)
 {
 	struct handle *h;
-	size_t i;
 
+	if (!d)
+		return;
 	bury(d);
 	while ((h = d->spare)) {
 		d->spare = h->next;
 		handle_free(h);
 	}
-	resolver_close(d->resolver);
-	for (i = 0; i < d->n_detours; i++) {
-		detour_clear(&d->detours[i]);
-		free(d->vias[i].data);
-	}
 	if (d->epoll >= 0)
 		(void)close(d->epoll);
-	free(d->detours);
-	free(d->vias);
-	endpoint_clear(&d->proxy_at);
 	buf_clear(&d->proxy);
 	free(d->ca_file);
 	free(d);

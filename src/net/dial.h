@@ -1,9 +1,8 @@
 /*
  * Connections. libcurl makes them: it tries a host's addresses in turn, speaks
- * TLS and asks proxies. What it may dial is judged here (net/guard.h): a name is
- * resolved here, judged by all of its addresses and pinned to them, and what
- * libcurl opens a socket for is judged once more. Then bytes go in and out;
- * nothing above this header knows libcurl.
+ * TLS and asks proxies. It is held to the addresses of the way (net/way.h), and
+ * what it opens a socket for is judged once more (net/guard.h). Then bytes go in
+ * and out; nothing above this header knows libcurl.
  */
 #ifndef NET_DIAL_H
 #define NET_DIAL_H
@@ -14,40 +13,16 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "net/endpoint.h"
 #include "net/http.h"
-#include "net/resolve.h"
+#include "net/way.h"
 
 struct dialer;
 
-/* NULL with the error. One at a time in a process. */
-struct dialer *dialer_open(const struct http_options *, struct error *);
+/* Certificates are verified by the CA file; NULL: the system's. NULL with the
+ * error. One at a time in a process; the ways are borrowed. */
+struct dialer *dialer_open(const struct ways *, const char *ca_file,
+    struct error *);
 void dialer_close(struct dialer *); /* connections are closed first */
-
-/* The way to an origin. */
-struct way {
-	struct endpoint to;      /* what is dialled; borrows its host */
-	struct curl_slist *via;  /* the detour there; NULL: none */
-	struct host *host;       /* NULL: an address, or a proxy's */
-};
-
-/*
- * May the origin be dialled, or called on a connection that is kept? Yes where
- * HTTP_ANSWERED comes back and way->host is NULL or not pending; where it is
- * pending, ask way_judge once it is not. Otherwise no, with the reason.
- */
-enum http_failure dialer_judge(struct dialer *, const struct endpoint *,
-    struct way *, struct error *why);
-enum http_failure way_judge(struct dialer *, const struct way *,
-    struct error *why);
-
-/* Readable once a name is resolved; -1: none is sought. dialer_take_names: those
- * hosts are pending no more. */
-int dialer_names_fd(const struct dialer *);
-void dialer_take_names(struct dialer *);
-
-/* Does the request line have the whole URL, for the proxy? */
-bool dialer_wants_url(const struct dialer *, const struct way *, bool tls);
 
 enum connection_state {
 	CONNECTION_PENDING, CONNECTION_OPEN, CONNECTION_FAILED,

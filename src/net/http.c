@@ -14,6 +14,7 @@
 #include "net/answer.h"
 #include "net/dial.h"
 #include "net/digest.h"
+#include "net/way.h"
 
 enum {
 	MAX_WAIT_FDS = 8,
@@ -64,6 +65,7 @@ struct list {
 };
 
 struct http {
+	struct ways ways;
 	struct dialer *dialer;
 	size_t max_connections;
 	struct list idle;
@@ -420,7 +422,7 @@ put_head(struct exchange *x)
 	size_t i;
 
 	buf_puts(b, "POST ");
-	buf_puts(b, dialer_wants_url(x->http->dialer, &x->way, t->tls) ?
+	buf_puts(b, way_wants_url(&x->http->ways, &x->way, t->tls) ?
 	    t->url : t->path);
 	buf_puts(b, " HTTP/1.1\r\n");
 	for (i = 0; i < HTTP_MAX_OWN_FIELDS && req->own_fields[i]; i++)
@@ -606,8 +608,7 @@ http_send(struct http *h, const struct http_request *req)
 	enum http_failure verdict;
 
 	begin(x, req);
-	verdict = dialer_judge(h->dialer, &req->target->endpoint, &x->way,
-	    &x->why);
+	verdict = way_find(&h->ways, &req->target->endpoint, &x->way, &x->why);
 	if (verdict != HTTP_ANSWERED) {
 		fail(x, verdict);
 	} else if (x->way.host && x->way.host->pending) {
@@ -651,16 +652,15 @@ http_next(struct http *h, struct http_result *r)
 struct http *
 http_open(const struct http_options *o, struct error *e)
 {
-	struct dialer *d = dialer_open(o, e);
-	struct http *h;
+	struct http *h = alloc_zero(1, sizeof(*h));
 
-	if (!d)
-		return NULL;
-	h = alloc_zero(1, sizeof(*h));
-	h->dialer = d;
 	h->max_connections = o->max_connections;
 	h->look_ms = -1;
-	return h;
+	if (ways_open(&h->ways, o, e) == 0 &&
+	    (h->dialer = dialer_open(&h->ways, o->ca_file, e)) != NULL)
+		return h;
+	http_close(h);
+	return NULL;
 }
 
 void
@@ -675,6 +675,7 @@ http_close(struct http *h)
 	while (h->oldest)
 		pool_drop(h, h->oldest);
 	dialer_close(h->dialer);
+	ways_close(&h->ways);
 	free(h);
 }
 
@@ -720,12 +721,12 @@ end_lookups(struct http *h)
 	struct exchange *x, *next;
 	enum http_failure verdict;
 
-	dialer_take_names(h->dialer);
+	resolver_take(h->ways.resolver);
 	for (x = h->looking.first; x; x = next) {
 		next = x->next;
 		if (x->way.host->pending)
 			continue;
-		verdict = way_judge(h->dialer, &x->way, &x->why);
+		verdict = way_judge(&h->ways, &x->way, &x->why);
 		if (verdict == HTTP_ANSWERED)
 			start(x);
 		else
@@ -786,7 +787,7 @@ http_wait(struct http *h, struct pollfd *fds, size_t n, int64_t deadline_ms,
 	if (n)
 		memcpy(all, fds, n * sizeof(*fds));
 	all[n] = (struct pollfd){ dialer_fd(h->dialer), POLLIN, 0 };
-	all[n + 1] = (struct pollfd){ dialer_names_fd(h->dialer), POLLIN, 0 };
+	all[n + 1] = (struct pollfd){ resolver_fd(h->ways.resolver), POLLIN, 0 };
 	if (!h->looking.first && !h->active.first)
 		h->look_ms = -1;
 	deadline_ms = clock_earlier(deadline_ms, h->look_ms);
