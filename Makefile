@@ -46,7 +46,7 @@ PROGRAMS = ev-push ev-listen ev-pull ev-validate ev-map ev-route ev-deliver hook
 MODULES = deliver store event net json base
 
 # libjq before 1.7 has no .pc file.
-PKGS = sqlite3 libcurl libpcre2-8 libcrypto libidn2 libmd libmicrohttpd
+PKGS = sqlite3 libcurl libpcre2-8 libssl libcrypto libidn2 libmd libmicrohttpd
 # RabbitMQ's, if it is there; loaded when a queue is on a broker.
 RABBITMQ := $(shell pkg-config --exists librabbitmq && echo yes)
 LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) \

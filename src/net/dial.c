@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "net/trust.h"
 
 enum {
 	MAX_PINNED = 16,  /* of a name's addresses, for libcurl to try */
@@ -57,8 +58,8 @@ struct dialer {
 	int epoll;
 	const struct ways *ways;
 	struct buf proxy;        /* "http://HOST:PORT"; empty: none */
-	char *ca_file;
-	bool drop_ca_path;
+	char *ca_file;           /* NULL: libcurl's own */
+	struct trust *trust;     /* of that; NULL: libcurl reads it */
 	struct handle *spare;
 	size_t n_spare;
 	struct list pending;
@@ -293,18 +294,17 @@ set_once(struct handle *h)
 	SET(h->easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(h->easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(h->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	if (d->ca_file)
-		SET(h->easy, CURLOPT_CAINFO, d->ca_file);
-	/* With a CA path libcurl reads its CA file anew for each connection. */
-	if (d->drop_ca_path)
+	if (d->ca_file) {
+		SET(h->easy, CURLOPT_CAINFO, d->trust ? NULL : d->ca_file);
 		SET(h->easy, CURLOPT_CAPATH, NULL);
+	}
 	if (!d->proxy.len)
 		return code;
 	SET(h->easy, CURLOPT_PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (d->ca_file)
+	if (d->ca_file) {
 		SET(h->easy, CURLOPT_PROXY_CAINFO, d->ca_file);
-	if (d->drop_ca_path)
 		SET(h->easy, CURLOPT_PROXY_CAPATH, NULL);
+	}
 	return code;
 }
 
@@ -557,6 +557,15 @@ progress(struct connection *c)
 	d->look_ms = clock_earlier(d->look_ms, h->look_ms);
 }
 
+/* In the place of what libcurl would read: a target's own CA is left to it. */
+static CURLcode
+on_ssl_ctx(CURL *easy, void *ssl_ctx, void *trust)
+{
+	(void)easy;
+	return trust_give(trust, ssl_ctx) == 0 ? CURLE_OK :
+	    CURLE_SSL_CACERT_BADFILE;
+}
+
 static CURLcode
 set_up(struct handle *h, const struct dial *dial)
 {
@@ -564,6 +573,11 @@ set_up(struct handle *h, const struct dial *dial)
 	    dial->private_key);
 
 	put_pin(h, dial->way);
+	if (h->dialer->trust) {
+		SET(h->easy, CURLOPT_SSL_CTX_FUNCTION, dial->ca ? NULL :
+		    on_ssl_ctx);
+		SET(h->easy, CURLOPT_SSL_CTX_DATA, (void *)h->dialer->trust);
+	}
 	SET(h->easy, CURLOPT_URL, dial->url);
 	SET(h->easy, CURLOPT_CONNECT_TO, via(h, dial->way));
 	SET(h->easy, CURLOPT_RESOLVE, pins(h));
@@ -792,9 +806,18 @@ dialer_next(struct dialer *d)
 	return NULL;
 }
 
+/* Is libcurl's TLS the one that net/trust speaks of? */
+static bool
+is_openssl(void)
+{
+	const char *version = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+	return version && strncmp(version, "OpenSSL/3", 9) == 0;
+}
+
 /*
- * Only the CA file: see set_once. Debian's libcurl knows where it is; others
- * are looked for where the systems keep it.
+ * Debian's libcurl knows where the CA file is; others are looked for where the
+ * systems keep it.
  */
 static int
 find_ca(struct dialer *d, const char *given, struct error *e)
@@ -814,10 +837,10 @@ find_ca(struct dialer *d, const char *given, struct error *e)
 	for (i = 0; !given && i < sizeof(places) / sizeof(places[0]); i++)
 		if (places[i] && access(places[i], R_OK) == 0)
 			given = places[i];
-	if (given) {
+	if (given)
 		d->ca_file = alloc_copy(given, strlen(given));
-		d->drop_ca_path = true;
-	}
+	if (given && is_openssl())
+		d->trust = trust_new(given);
 	return 0;
 }
 
@@ -870,6 +893,7 @@ dialer_close(struct dialer *d)
 	if (d->epoll >= 0)
 		(void)close(d->epoll);
 	buf_clear(&d->proxy);
+	trust_free(d->trust);
 	free(d->ca_file);
 	free(d);
 	curl_global_cleanup();
