@@ -117,7 +117,7 @@ for when in everysec always; do
 done
 echo "stored one at a time, each on disk before the next"
 line "  add, appendfsync always" rate.one-always ""
-line "  ev-deliver and a barrier (by bash)" rate.one "$(ratio rate.one rate.one-always) x"
+line "  ev-deliver and a barrier (by perl)" rate.one "$(ratio rate.one rate.one-always) x"
 echo "delivered"
 for when in everysec always; do
 	line "  BullMQ, appendfsync $when" "rate.drain-$when" \

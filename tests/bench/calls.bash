@@ -39,18 +39,23 @@ line() { printf '%-44s %10.0f /s %8s\n' "$1" "$(median "$2")" "$3"; }
 # one_at_a_time N FILE: so many of its calls into a new queue, each on disk (its barrier
 # is back) before the next. How many a second.
 one_at_a_time() {
-	local i call start
-	rm -rf q q-* there back
-	mkfifo there back
-	ev-deliver -q q --enqueue -r /dev/null <there >back &
-	exec 5>there 4<back 3<"$2"
-	start=${EPOCHREALTIME/./}
-	for ((i = 0; i < $1; i++)); do
-		IFS= read -r call <&3
-		printf '%s\n{"barrier":"s.%d"}\n' "$call" "$i" >&5
-		IFS= read -r _ <&4
-	done
-	echo $(($1 * 1000000 / (${EPOCHREALTIME/./} - start)))
-	exec 5>&- 4<&- 3<&-
-	wait "$!"
+	rm -f q q-*
+	perl -e '
+		use IPC::Open2;
+		use Time::HiRes qw(time);
+		my ($n, $file) = @ARGV;
+		open(my $in, "<", $file) or die;
+		my @calls = map { scalar <$in> } 0 .. $n;
+		my $pid = open2(my $back, my $there,
+			qw(ev-deliver -q q --enqueue -r /dev/null));
+		my ($start, $said);
+		for my $i (0 .. $n) {
+			$start = time if $i == 1; # it has started
+			syswrite($there, "$calls[$i]\{\"barrier\":\"s.$i\"}\n");
+			sysread($back, $said, 4096) or die;
+		}
+		printf "%d\n", $n / (time - $start);
+		close($there);
+		waitpid($pid, 0);
+	' "$1" "$2"
 }

@@ -68,7 +68,7 @@ echo "storing $calls calls, medians of $rounds"
 for kind in v7 random; do
 	line "  --enqueue, $kind ids" "rate.store-$kind" "$(ratio "rate.store-$kind" "rate.import-$kind") x .import"
 done
-echo "  one at a time, each on disk before the next $(one_at_a_time 500 v7) /s (by bash)"
+echo "  one at a time, each on disk before the next $(one_at_a_time 500 v7) /s (by perl)"
 
 # Delivering
 
