@@ -480,16 +480,19 @@ send_rest(struct exchange *x)
 
 /* The way there */
 
+/* The limit of connecting counts from then. */
 static void
-dial(struct exchange *x)
+dial(struct exchange *x, int64_t since_us)
 {
 	const struct http_request *req = &x->request;
 	const struct http_target *t = req->target;
 	struct http *h = x->http;
+	int64_t until_ms = (since_us - x->start_us) / 1000 + req->connect_ms;
 	struct dial to = { .url = t->url, .way = &x->way, .ca = t->ca,
-		.certificate = t->certificate, .private_key = t->private_key,
-		.connect_ms = req->connect_ms -
-		    (clock_mono_us() - x->start_us) / 1000 };
+		.certificate = t->certificate, .private_key = t->private_key };
+
+	if (until_ms > req->total_ms)
+		until_ms = req->total_ms;
 
 	while (h->oldest && dialer_files(h->dialer) + DIALER_FILES_EACH >
 	    h->max_connections)
@@ -497,6 +500,7 @@ dial(struct exchange *x)
 	x->sent = 0;
 	x->opened = x->reused = x->broken = false;
 	x->dialled_us = clock_mono_us() - x->start_us;
+	to.connect_ms = until_ms - x->dialled_us / 1000;
 	x->connection = dialer_dial(h->dialer, &to, &x->why);
 	if (!x->connection) {
 		fail(x, HTTP_CONNECT);
@@ -505,7 +509,7 @@ dial(struct exchange *x)
 	x->connection->user = x;
 	x->connection->key = alloc_copy(t->key.p, t->key.len);
 	x->connection->hash = t->key_hash;
-	set_limit(x, req->connect_ms);
+	set_limit(x, until_ms);
 	move(x, &h->active);
 }
 
@@ -535,7 +539,7 @@ lose(struct exchange *x, ssize_t how)
 		return;
 	}
 	connection_close(c);
-	dial(x);
+	dial(x, clock_mono_us());
 }
 
 static void
@@ -590,7 +594,7 @@ start(struct exchange *x)
 	}
 	x->connection = pool_take(h, x->request.target);
 	if (!x->connection) {
-		dial(x);
+		dial(x, x->start_us);
 		return;
 	}
 	x->connection->user = x;
