@@ -46,6 +46,7 @@ struct exchange {
 	struct way way;
 	struct connection *connection; /* NULL: not yet, or no more */
 	bool reused;             /* it had served others */
+	bool fresh;              /* it must not have */
 	bool opened;
 	bool broken;             /* nothing more can be sent */
 	bool lingers;            /* only the rest of the body is waited for */
@@ -53,6 +54,7 @@ struct exchange {
 	size_t sent, total;      /* of out, then of the body if it is not */
 	struct buf signature;    /* its fields, each with a NUL */
 	int64_t start_us, end_us;
+	int64_t seek_us;         /* the way there was sought */
 	int64_t until_ms;        /* what it waits for has to come */
 	int64_t dialled_us, connect_us, tls_us, first_us; /* after start; 0 */
 	struct answer answer;
@@ -352,7 +354,7 @@ begin(struct exchange *x, const struct http_request *req)
 	x->dialled_us = x->connect_us = x->tls_us = x->first_us = 0;
 	x->failure = HTTP_ANSWERED;
 	x->connection = NULL;
-	x->opened = x->reused = x->broken = x->lingers = false;
+	x->opened = x->reused = x->broken = x->lingers = x->fresh = false;
 }
 
 /* What it waits for has to come within so long since its start. */
@@ -450,7 +452,8 @@ compose(struct exchange *x)
 	if (req->target->signer && signer_put(req->target->signer,
 	    &x->signature, req->id, req->body, clock_wall_ms(), &x->why) < 0)
 		return -1;
-	x->out.len = 0;
+	x->out.len = x->sent = 0;
+	x->broken = false;
 	put_head(x);
 	x->total = x->out.len + req->body.len;
 	if (req->body.len <= COPIED_BODY_BYTES)
@@ -480,27 +483,30 @@ send_rest(struct exchange *x)
 
 /* The way there */
 
-/* The limit of connecting counts from then. */
-static void
-dial(struct exchange *x, int64_t since_us)
+/* So long after the start a connection has to be there. */
+static int64_t
+connect_until_ms(const struct exchange *x)
 {
 	const struct http_request *req = &x->request;
-	const struct http_target *t = req->target;
+	int64_t ms = (x->seek_us - x->start_us) / 1000 + req->connect_ms;
+
+	return ms < req->total_ms ? ms : req->total_ms;
+}
+
+static void
+dial(struct exchange *x)
+{
+	const struct http_target *t = x->request.target;
 	struct http *h = x->http;
-	int64_t until_ms = (since_us - x->start_us) / 1000 + req->connect_ms;
 	struct dial to = { .url = t->url, .way = &x->way, .ca = t->ca,
 		.certificate = t->certificate, .private_key = t->private_key };
-
-	if (until_ms > req->total_ms)
-		until_ms = req->total_ms;
 
 	while (h->oldest && dialer_files(h->dialer) + DIALER_FILES_EACH >
 	    h->max_connections)
 		pool_drop(h, h->oldest);
-	x->sent = 0;
-	x->opened = x->reused = x->broken = false;
+	x->opened = x->reused = false;
 	x->dialled_us = clock_mono_us() - x->start_us;
-	to.connect_ms = until_ms - x->dialled_us / 1000;
+	to.connect_ms = connect_until_ms(x) - x->dialled_us / 1000;
 	x->connection = dialer_dial(h->dialer, &to, &x->why);
 	if (!x->connection) {
 		fail(x, HTTP_CONNECT);
@@ -509,9 +515,11 @@ dial(struct exchange *x, int64_t since_us)
 	x->connection->user = x;
 	x->connection->key = alloc_copy(t->key.p, t->key.len);
 	x->connection->hash = t->key_hash;
-	set_limit(x, until_ms);
+	set_limit(x, connect_until_ms(x));
 	move(x, &h->active);
 }
+
+static void seek(struct exchange *);
 
 /*
  * The connection has ended. What had served others may have been closed just
@@ -539,7 +547,9 @@ lose(struct exchange *x, ssize_t how)
 		return;
 	}
 	connection_close(c);
-	dial(x, clock_mono_us());
+	x->connection = NULL;
+	x->fresh = true;
+	seek(x);
 }
 
 static void
@@ -592,35 +602,44 @@ start(struct exchange *x)
 		fail(x, HTTP_ABORTED);
 		return;
 	}
-	x->connection = pool_take(h, x->request.target);
+	x->connection = x->fresh ? NULL : pool_take(h, x->request.target);
 	if (!x->connection) {
-		dial(x, x->start_us);
+		dial(x);
 		return;
 	}
 	x->connection->user = x;
-	x->sent = 0;
 	x->opened = x->reused = true;
 	set_limit(x, x->request.total_ms);
 	move(x, &h->active);
 	talk(x);
 }
 
-void
-http_send(struct http *h, const struct http_request *req)
+/* The way there: each time anew, since what is known of names grows old. */
+static void
+seek(struct exchange *x)
 {
-	struct exchange *x = take_exchange(h);
-	enum http_failure verdict;
+	struct http *h = x->http;
+	enum http_failure verdict = way_find(&h->ways,
+	    &x->request.target->endpoint, &x->way, &x->why);
 
-	begin(x, req);
-	verdict = way_find(&h->ways, &req->target->endpoint, &x->way, &x->why);
+	x->seek_us = clock_mono_us();
 	if (verdict != HTTP_ANSWERED) {
 		fail(x, verdict);
 	} else if (x->way.host && x->way.host->pending) {
-		set_limit(x, req->connect_ms);
+		set_limit(x, connect_until_ms(x));
 		move(x, &h->looking);
 	} else {
 		start(x);
 	}
+}
+
+void
+http_send(struct http *h, const struct http_request *req)
+{
+	struct exchange *x = take_exchange(h);
+
+	begin(x, req);
+	seek(x);
 }
 
 bool

@@ -171,7 +171,10 @@ connect(int fd, const struct sockaddr *sa, socklen_t len)
 	    sizeof(to));
 }
 
-/* A receiver that answers each head, and whatever follows, with 204. */
+/*
+ * A receiver that answers each head, and whatever follows, with 204; but closes,
+ * after a while, when it is asked for /leave.
+ */
 
 static void
 serve_one(int fd)
@@ -180,9 +183,15 @@ serve_one(int fd)
 	char text[4096];
 	ssize_t n;
 
-	while ((n = read(fd, text, sizeof(text))) > 0)
+	while ((n = read(fd, text, sizeof(text) - 1)) > 0) {
+		text[n] = '\0';
+		if (strstr(text, " /leave ")) {
+			(void)poll(NULL, 0, 200);
+			break;
+		}
 		if (write(fd, answer, sizeof(answer) - 1) < 0)
 			break;
+	}
 	close(fd);
 }
 
@@ -431,6 +440,34 @@ check_rebinding(void)
 	http_close(h);
 }
 
+/* So is what a kept connection lost, before it goes out by another. */
+static void
+check_lost(void)
+{
+	struct guard none = { 0 };
+	struct http *h = open_http(&none, NULL, NULL);
+	struct http_target_spec spec = { .url = "http://rebound.test/leave" };
+	struct http_target *t = http_target_new(&spec);
+	struct http_request req = { .target = t, .body = SPAN("{}"),
+		.connect_ms = 2000, .total_ms = 4 * RESOLVE_KEEP_MS };
+	struct http_result r;
+	struct error e;
+
+	rebound = "93.184.216.34";
+	ok(is_204(request(h, "http://rebound.test/", 1000)), "one is kept");
+	n_dialled = 0;
+	http_send(h, &req);
+	rebound = "10.0.0.5";
+	later_ms += RESOLVE_KEEP_MS + 1000;
+	while (!http_next(h, &r))
+		if (http_wait(h, NULL, 0, -1, &e) < 0)
+			_exit(2);
+	ok(r.failure == HTTP_BLOCKED && n_dialled == 0,
+	    "lost meanwhile, and the name has turned to a bad address");
+	http_target_free(t);
+	http_close(h);
+}
+
 static void
 check_detours(void)
 {
@@ -480,6 +517,7 @@ main(void)
 	check_names();
 	check_literals();
 	check_rebinding();
+	check_lost();
 	check_detours();
 	check_proxy();
 	(void)kill(-receiver, SIGKILL);
