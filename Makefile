@@ -178,12 +178,14 @@ fuzz: $(FUZZERS)
 			-max_len=65536 $$f.corpus; \
 	done
 
-.build/fuzz/%: tests/fuzz/%.c $(wildcard src/json/*.[ch] src/base/*.[ch]) \
+FUZZED := $(wildcard src/json/*.c src/base/*.c) \
+	src/net/answer.c src/net/chunks.c src/net/field.c
+.build/fuzz/%: tests/fuzz/%.c $(FUZZED) $(wildcard src/*/*.h) \
 		.build/gen/metaschema.inc
 	@mkdir -p $(@D)
 	$(Q)clang $(EV_CPPFLAGS) -std=c11 -O1 -g -MF $@.d \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(wildcard src/json/*.c src/base/*.c) $(LIBS)
+		-o $@ $< $(FUZZED) $(LIBS)
 
 INSTALL = install
 DATA = $(DESTDIR)$(PREFIX)/share

@@ -307,6 +307,34 @@ origins() { # N TIMES
 	want_code 2
 }
 
+@test "the CA file is read once, however many connections there are" {
+	local i port detours=()
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+		-days 2 -subj /CN=hook.example \
+		-addext subjectAltName=DNS:hook.example 2>/dev/null
+	for i in 1 2 3; do
+		openssl s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem \
+			-www >tls.$i 2>&1 </dev/null 3>&- 4>&- &
+		EV_STARTED+=($!)
+		wait_until grep -q '^ACCEPT' tls.$i
+		port=$(sed -n 's/^ACCEPT.*:\([0-9]*\).*/\1/p' tls.$i | head -n 1)
+		detours+=(--connect-to "hook.example:$i:127.0.0.1:$port")
+		echo '{"url":"https://hook.example:'$i'/","headers":{},"body":1}'
+	done >in
+	# Who reads it again finds nothing there.
+	mkfifo ca.pipe
+	(
+		cat cert.pem >ca.pipe
+		while :; do : >ca.pipe; done
+	) 3>&- 4>&- &
+	EV_STARTED+=($!)
+	run_prog ev-deliver $LOOPBACK "${detours[@]}" --ca ca.pipe \
+		--schedule none --timeout 2s in
+	# s_server -www does not understand POST, and says nothing.
+	[ "$(results .reason | sort -u)" = timeout ]
+	[ "$(results .reason | wc -l)" -eq 3 ]
+}
+
 @test "a call of a webhook takes everything from the registry" {
 	start_sink
 	three_webhooks | jq '.[0].headers = { "X-Key": "k" }' >w.json

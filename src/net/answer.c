@@ -71,7 +71,7 @@ read_status_line(struct answer *a, struct span line)
 		a->state = ANSWER_FIELDS;
 	a->old = p[7] == '0';
 	a->persists = !a->old;
-	a->sized = a->chunked = a->coded = false;
+	a->sized = a->chunked = a->coded = a->odd = false;
 	a->retry_after[0] = '\0';
 	a->wish = HTTP_NO_WISH;
 }
@@ -137,10 +137,13 @@ read_field(struct answer *a, struct span line)
 	}
 	/* More of the value before (RFC 9112 5.2): who reads that how? */
 	if (*line.p == ' ' || *line.p == '\t') {
-		a->persists = false;
+		a->odd = true;
 		return;
 	}
 	name = (struct span){ line.p, (size_t)(colon - line.p) };
+	/* "Content-Length :", CR within: others may read a length there. */
+	if (field_trim(name).len != name.len || memchr(line.p, '\r', line.len))
+		a->odd = true;
 	value = field_trim((struct span){ colon + 1, line.len - name.len - 1 });
 	if (is_named(name, "content-length"))
 		read_length(a, value);
@@ -168,6 +171,9 @@ end_head(struct answer *a)
 		return;
 	}
 	a->complete = true;
+	/* A length is what a body would have had (RFC 9110 8.6), or it has. */
+	if (a->status == 204 || a->status == 304)
+		a->odd |= a->chunked || (a->sized && a->left);
 	if (a->status == 204 || a->status == 304 || (a->sized && a->left == 0))
 		a->state = ANSWER_WHOLE;
 	else if (a->sized)
@@ -176,7 +182,7 @@ end_head(struct answer *a)
 		a->state = ANSWER_CHUNKS;
 	else
 		a->state = ANSWER_TO_END;
-	if (a->state == ANSWER_TO_END || a->coded)
+	if (a->state == ANSWER_TO_END || a->coded || a->odd)
 		a->persists = false;
 }
 
@@ -197,9 +203,11 @@ read_line(struct answer *a, struct span line)
 
 /* What is no answer may have no end of line either. */
 static bool
-may_be_status_line(struct span s)
+may_be_status_line(const struct answer *a, struct span in)
 {
-	return memcmp(s.p, VERSION, s.len < 7 ? s.len : 7) == 0;
+	size_t at = a->line.len < 7 ? a->line.len : 7, n = 7 - at;
+
+	return memcmp(in.p, VERSION + at, in.len < n ? in.len : n) == 0;
 }
 
 static size_t
@@ -208,6 +216,10 @@ feed_head(struct answer *a, struct span in)
 	const char *lf = memchr(in.p, '\n', in.len);
 	size_t n = lf ? (size_t)(lf - in.p) + 1 : in.len;
 
+	if (a->state == ANSWER_STATUS && !may_be_status_line(a, in)) {
+		refuse_protocol(a, "the answer is not HTTP/1");
+		return 0;
+	}
 	if (a->head_bytes + a->line.len + n > HTTP_MAX_HEADER_BYTES) {
 		refuse(a, HTTP_TOO_LARGE, "the answer's head is over 16 KiB");
 		return 0;
@@ -220,9 +232,6 @@ feed_head(struct answer *a, struct span in)
 	if (lf) {
 		read_line(a, buf_bytes(&a->line));
 		a->line.len = 0;
-	} else if (a->state == ANSWER_STATUS &&
-	    !may_be_status_line(buf_bytes(&a->line))) {
-		refuse_protocol(a, "the answer is not HTTP/1");
 	}
 	return n;
 }
@@ -265,10 +274,15 @@ static size_t
 feed_chunks(struct answer *a, struct span in)
 {
 	struct span data;
-	size_t n = chunks_feed(&a->chunks, in, &data);
+	size_t room = HTTP_MAX_BODY_BYTES + 1 - a->chunked_bytes, n;
 
+	if (in.len > room)
+		in.len = room;
+	n = chunks_feed(&a->chunks, in, &data);
+	a->chunked_bytes += n;
 	keep(a, data);
-	if (a->chunks.state == CHUNKS_BAD)
+	if (a->chunks.state == CHUNKS_BAD ||
+	    a->chunked_bytes > HTTP_MAX_BODY_BYTES)
 		cut_off(a);
 	else if (a->chunks.state == CHUNKS_WHOLE)
 		a->state = ANSWER_WHOLE;

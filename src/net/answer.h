@@ -40,7 +40,9 @@ struct answer {
 	size_t head_bytes;  /* of all lines, interim answers too */
 	bool old;           /* HTTP/1.0 */
 	bool chunked, sized, coded; /* coded: in a way that is not known */
+	bool odd;           /* another may read another length */
 	uint64_t left;      /* Content-Length, what is to come of it */
+	size_t chunked_bytes; /* of chunks with their sizes and extensions */
 	struct chunks chunks;
 	struct buf line;    /* the part of one that came */
 };

@@ -72,8 +72,18 @@ static const struct {
 	{ "none by its length", OK "Content-Length: 0\r\n\r\nx", 1, "", true,
 	    true },
 	{ "none by its status", "HTTP/1.1 204 x\r\nContent-Length: 3\r\n\r\n"
-	    "abc", 3, "", true, true },
+	    "abc", 3, "", true, false },
+	{ "nor chunks", "HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    "0", 1, "", true, false },
+	{ "none, and none said", "HTTP/1.1 204 x\r\nContent-Length: 0\r\n\r\n",
+	    0, "", true, true },
 	{ "none by 304", "HTTP/1.1 304 x\r\n\r\nabc", 3, "", true, true },
+	{ "a length beside an odd one", OK "Content-Length: 1\r\n"
+	    "Transfer-Encoding : chunked\r\n\r\na", 0, "a", true, false },
+	{ "CR within a field", OK "X: y\rContent-Length: 2\r\n"
+	    "Content-Length: 1\r\n\r\na", 0, "a", true, false },
+	{ "odd in HTTP/1.0", "HTTP/1.0 200 x\r\nContent-Length: 1\r\n 0\r\n"
+	    "Connection: keep-alive\r\n\r\na", 0, "a", true, false },
 	{ "to the end", OK "\r\nabc", 0, "abc", false, false },
 	{ "chunks", OK "Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n"
 	    "2\r\nde\r\n0\r\nT: u\r\n\r\nHTTP", 4, "abcde", true, true },
@@ -179,6 +189,42 @@ is_cut_off(const char *framing)
 	return right;
 }
 
+/* Chunks of a byte each, with much beside it: what comes is what counts. */
+static bool
+is_cut_off_beside(void)
+{
+	static char chunk[4096];
+	struct answer a = { 0 };
+	size_t n = 0;
+	bool right;
+
+	memset(chunk, 'z', sizeof(chunk));
+	memcpy(chunk, "1;", 2);
+	memcpy(chunk + sizeof(chunk) - 5, "\r\na\r\n", 5);
+	(void)feed(&a, OK "Transfer-Encoding: chunked\r\n\r\n", 100);
+	while (a.state < ANSWER_WHOLE && n < 10 * HTTP_MAX_BODY_BYTES)
+		n += answer_feed(&a, (struct span){ chunk, sizeof(chunk) });
+	right = n == HTTP_MAX_BODY_BYTES + 1 && a.state == ANSWER_WHOLE &&
+	    !a.persists && a.body_bytes == 16;
+	answer_clear(&a);
+	return right;
+}
+
+/* What is no answer is none, however much of it comes at once. */
+static bool
+is_no_answer(void)
+{
+	static char mass[2 * HTTP_MAX_HEADER_BYTES];
+	struct answer a = { 0 };
+	bool right;
+
+	memset(mass, 'z', sizeof(mass));
+	(void)answer_feed(&a, (struct span){ mass, sizeof(mass) });
+	right = a.state == ANSWER_BAD && a.refused == HTTP_PROTOCOL;
+	answer_clear(&a);
+	return right;
+}
+
 static const struct {
 	const char *text;
 	int64_t ms;
@@ -235,6 +281,8 @@ main(void)
 	ok(is_cut_off("\r\n") && is_cut_off("Content-Length: 99999\r\n\r\n") &&
 	    is_cut_off("Transfer-Encoding: chunked\r\n\r\nfffff\r\n"),
 	    "the cap of a body");
+	ok(is_cut_off_beside(), "the cap of chunks");
+	ok(is_no_answer(), "no answer, and too large for one");
 	for (i = 0; i < sizeof(delays) / sizeof(delays[0]); i++)
 		ok(delays_right(i), delays[i].text);
 	printf("1..%d\n", number);
