@@ -181,6 +181,16 @@ origins() { # N TIMES
 	[ "$(jq .connection "$SINK_LOG" | sort -u | wc -l)" -gt 300 ]
 }
 
+@test "fewer open files than --concurrency needs: no receiver is blamed" {
+	start_sink
+	for i in {1..600}; do
+		call "/$i"
+	done >in
+	(ulimit -n 64 && run_prog ev-deliver $LOOPBACK --concurrency 300 \
+		--per-webhook 300 --schedule none in && want_code 0)
+	[ "$(wc -l <"$SINK_LOG")" -eq 600 ]
+}
+
 @test "after a thousand origins, a connection is kept for who comes back soon" {
 	start_sink --listen 0.0.0.0:0
 	background

@@ -21,7 +21,7 @@ enum {
 	FLUSH_MS = 5,       /* results gather so long while we are busy */
 	REGISTRY_MS = 500,  /* between looks at it while it holds calls up */
 	SHOWN_ID_BYTES = 80,
-	SPARE_FILES = 32,   /* beside the connections */
+	SPARE_FILES = 40,   /* beside the connections */
 	IDLE_CONNECTIONS = 1024, /* to the origins called last */
 };
 
@@ -467,28 +467,28 @@ open_secrets(struct deliver *d)
 }
 
 /*
- * How many connections may be open: one for each request in flight, and idle
- * ones, as far as the limit of open files lets them; there can be twice those
- * in flight while they replace idle ones. No idle ones beside them if there are
- * detours: libcurl asks each that leads to the same place whether it is alive,
- * before each request.
+ * How many files connections may have open: those of the requests in flight, and
+ * idle ones as far as the limit of open files lets them. Where it is too low for
+ * the former there are fewer: a receiver is not to blame for it.
  */
 static size_t
-max_connections(const struct deliver *d)
+max_files(struct deliver *d)
 {
-	size_t concurrency = d->sender.options.concurrency;
-	size_t least = concurrency * 2;
-	size_t n = stage_raise_files(least + (d->connect_to ? 0 :
-	    IDLE_CONNECTIONS), SPARE_FILES);
+	size_t *concurrency = &d->sender.options.concurrency;
+	size_t least = *concurrency * HTTP_CONNECTION_FILES;
+	size_t n = stage_raise_files(least + IDLE_CONNECTIONS, SPARE_FILES);
 
-	return n > least ? n - concurrency : concurrency;
+	if (n < least)
+		*concurrency = n < 2 * HTTP_CONNECTION_FILES ? 1 :
+		    n / HTTP_CONNECTION_FILES;
+	return n;
 }
 
 static void
 open_http(struct deliver *d)
 {
 	struct http_options o = {
-		.max_connections = max_connections(d),
+		.max_files = max_files(d),
 		.ca_file = d->ca_file,
 		.connect_to = d->connect_to,
 		.guard = &d->guard,

@@ -470,7 +470,7 @@ fail(struct connection *c, enum http_failure failure)
 	c->state = CONNECTION_FAILED;
 	give_back(c->handle);
 	c->handle = NULL;
-	c->dialer->n_files -= DIALER_FILES_EACH;
+	c->dialer->n_files -= HTTP_CONNECTION_FILES;
 }
 
 /* Our own descriptor of the socket, which libcurl then closes its one of. */
@@ -492,7 +492,7 @@ take_over(struct connection *c)
 	}
 	give_back(c->handle);
 	c->handle = NULL;
-	c->dialer->n_files -= DIALER_FILES_EACH - 1;
+	c->dialer->n_files -= HTTP_CONNECTION_FILES - 1;
 }
 
 static void
@@ -601,7 +601,7 @@ dialer_dial(struct dialer *d, const struct dial *dial, struct error *e)
 	c->fd = -1;
 	c->tls = d->ways->proxy_tls || strncmp(dial->url, "https:", 6) == 0;
 	h->refused = HTTP_ANSWERED;
-	d->n_files += DIALER_FILES_EACH; /* libcurl has two to be woken by */
+	d->n_files += HTTP_CONNECTION_FILES; /* libcurl has two to be woken by */
 	list_add(&d->pending, c);
 	code = set_up(h, dial);
 	if (code == CURLE_OK && curl_multi_add_handle(h->multi, h->easy) !=
@@ -633,7 +633,7 @@ connection_close(struct connection *c)
 		list_remove(&d->moved, c);
 	if (c->handle) {
 		give_back(c->handle);
-		d->n_files -= DIALER_FILES_EACH;
+		d->n_files -= HTTP_CONNECTION_FILES;
 	} else if (c->fd >= 0) {
 		(void)close(c->fd);
 		d->n_files--;

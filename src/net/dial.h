@@ -64,9 +64,8 @@ struct connection *dialer_dial(struct dialer *, const struct dial *,
     struct error *);
 void connection_close(struct connection *);
 
-/* How many files all connections have open, and one more may need. */
+/* How many files all connections have open, or may before they are open. */
 size_t dialer_files(const struct dialer *);
-enum { DIALER_FILES_EACH = 3 };
 
 /*
  * Bytes that were sent or received; 0: not now, dialer_next says when;

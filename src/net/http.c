@@ -69,7 +69,7 @@ struct list {
 struct http {
 	struct ways ways;
 	struct dialer *dialer;
-	size_t max_connections;
+	size_t max_files;
 	struct list idle;
 	struct list looking;      /* their names are being looked up */
 	struct list active;       /* they have a connection */
@@ -501,8 +501,8 @@ dial(struct exchange *x)
 	struct dial to = { .url = t->url, .way = &x->way, .ca = t->ca,
 		.certificate = t->certificate, .private_key = t->private_key };
 
-	while (h->oldest && dialer_files(h->dialer) + DIALER_FILES_EACH >
-	    h->max_connections)
+	while (h->oldest && h->max_files <
+	    dialer_files(h->dialer) + HTTP_CONNECTION_FILES)
 		pool_drop(h, h->oldest);
 	x->opened = x->reused = false;
 	x->dialled_us = clock_mono_us() - x->start_us;
@@ -677,7 +677,7 @@ http_open(const struct http_options *o, struct error *e)
 {
 	struct http *h = alloc_zero(1, sizeof(*h));
 
-	h->max_connections = o->max_connections;
+	h->max_files = o->max_files;
 	h->look_ms = -1;
 	if (ways_open(&h->ways, o, e) == 0 &&
 	    (h->dialer = dialer_open(&h->ways, o->ca_file, e)) != NULL)

@@ -19,6 +19,7 @@ enum {
 	HTTP_KEPT_BODY_BYTES = 1024,       /* of an answer, for the record */
 	HTTP_BODY_MS = 1000, /* that a body may take after its head */
 	HTTP_MAX_OWN_FIELDS = 1 + 32,      /* of one request: see own_fields */
+	HTTP_CONNECTION_FILES = 3,         /* that one has open at most */
 };
 
 /* Why an exchange gave no usable answer (reason codes of DESIGN.md 2). */
@@ -86,7 +87,7 @@ struct http_result {
 struct http; /* the exchanges under way and the idle connections */
 
 struct http_options {
-	size_t max_connections;      /* kept open, in all; one with TLS is three */
+	size_t max_files;            /* that all connections may have open */
 	const char *ca_file;         /* NULL: the system's */
 	const char *const *connect_to; /* HOST:PORT:ADDR:PORT as curl(1), NULL
 	                                * ends; NULL: none */

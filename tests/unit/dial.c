@@ -305,7 +305,7 @@ static struct http *
 open_http(const struct guard *g, const char *const *connect_to,
     const char *proxy)
 {
-	struct http_options o = { .max_connections = 4, .guard = g,
+	struct http_options o = { .max_files = 4, .guard = g,
 		.connect_to = connect_to, .proxy = proxy };
 	struct error e = { "" };
 	struct http *h = http_open(&o, &e);
