@@ -362,6 +362,8 @@ set_up(struct db *d, struct error *e)
 	if (r == 0)
 		r = execute(d, "PRAGMA journal_mode = WAL;"
 		    "PRAGMA synchronous = FULL;"
+		    /* 16 MiB: four times SQLite's own, fewer flushes in bulk. */
+		    "PRAGMA wal_autocheckpoint = 4096;"
 		    "PRAGMA journal_size_limit = 16777216", e);
 	d->full = true;
 	if (r == 0)

@@ -65,7 +65,7 @@ kill_one() {
 
 # run_chain EVENTS KILLS
 run_chain() {
-	local events=$1 kills=$2 n=0 i push_job pull_job dead
+	local events=$1 kills=$2 n=0 i push_job pull_job dead pid said=
 	hook-sink --listen 127.0.0.1:0 --port-file port >sink 2>sink.err &
 	jobs+=($!)
 	for ((i = 0; i < 500; i++)); do
@@ -102,7 +102,12 @@ run_chain() {
 		sleep 0.1
 	done
 	touch stop
-	kill "$(cat pull.pid)"
+	# The last one killed may just be followed by another.
+	while kill -0 "$pull_job" 2>/dev/null; do
+		pid=$(cat pull.pid)
+		[ "$pid" = "$said" ] || ! kill "$pid" 2>/dev/null || said=$pid
+		sleep 0.05
+	done
 	wait "$pull_job" || true
 	timeout 600 ev-deliver -w w.json -q queue --allow-net 127.0.0.0/8 --drain \
 		>>results 2>>deliver.err || true
