@@ -317,32 +317,46 @@ origins() { # N TIMES
 	want_code 2
 }
 
-@test "the CA file is read once, however many connections there are" {
-	local i port detours=()
-	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
-		-days 2 -subj /CN=hook.example \
-		-addext subjectAltName=DNS:hook.example 2>/dev/null
-	for i in 1 2 3; do
-		openssl s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem \
-			-www >tls.$i 2>&1 </dev/null 3>&- 4>&- &
-		EV_STARTED+=($!)
-		wait_until grep -q '^ACCEPT' tls.$i
-		port=$(sed -n 's/^ACCEPT.*:\([0-9]*\).*/\1/p' tls.$i | head -n 1)
-		detours+=(--connect-to "hook.example:$i:127.0.0.1:$port")
-		echo '{"url":"https://hook.example:'$i'/","headers":{},"body":1}'
-	done >in
-	# Who reads it again finds nothing there.
-	mkfifo ca.pipe
+# A server that speaks TLS, but does not understand POST, and says nothing. It
+# serves one after the other. Sets PORT.
+mute_server() { # LOG
+	openssl s_server -accept 127.0.0.1:0 -cert cert.pem -key key.pem -www \
+		>"$1" 2>&1 </dev/null 3>&- 4>&- &
+	EV_STARTED+=($!)
+	wait_until grep -q '^ACCEPT' "$1"
+	PORT=$(sed -n 's/^ACCEPT.*:\([0-9]*\).*/\1/p' "$1" | head -n 1)
+}
+
+# A CA file: who reads it again finds nothing there.
+read_once() { # NAME
+	mkfifo "$1"
 	(
-		cat cert.pem >ca.pipe
-		while :; do : >ca.pipe; done
+		cat cert.pem >"$1"
+		while :; do : >"$1"; done
 	) 3>&- 4>&- &
 	EV_STARTED+=($!)
-	run_prog ev-deliver $LOOPBACK "${detours[@]}" --ca ca.pipe \
+}
+
+@test "the CA file is read once, however many connections there are" {
+	local i detours=()
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem \
+		-days 2 -subj /CN=hook.example \
+		-addext subjectAltName=DNS:hook.example,IP:127.0.0.1 2>/dev/null
+	for i in 1 2 3; do
+		mute_server "tls.$i"
+		detours+=(--connect-to "hook.example:$i:127.0.0.1:$PORT")
+		echo '{"url":"https://hook.example:'$i'/","headers":{},"body":1}'
+	done >in
+	read_once ca
+	run_prog ev-deliver $LOOPBACK "${detours[@]}" --ca ca --schedule none \
+		--timeout 2s in
+	[ "$(results .reason | sort | uniq -c | tr -s ' ')" = " 3 timeout" ]
+	# A proxy's, too.
+	sed -i s/https:/http:/ in
+	read_once again
+	run_prog ev-deliver $LOOPBACK --proxy "https://127.0.0.1:$PORT" --ca again \
 		--schedule none --timeout 2s in
-	# s_server -www does not understand POST, and says nothing.
-	[ "$(results .reason | sort -u)" = timeout ]
-	[ "$(results .reason | wc -l)" -eq 3 ]
+	[ "$(results .reason | sort | uniq -c | tr -s ' ')" = " 3 timeout" ]
 }
 
 @test "a call of a webhook takes everything from the registry" {

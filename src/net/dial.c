@@ -557,7 +557,10 @@ progress(struct connection *c)
 	d->look_ms = clock_earlier(d->look_ms, h->look_ms);
 }
 
-/* In the place of what libcurl would read: a target's own CA is left to it. */
+/*
+ * In the place of what libcurl would read. A target's own CA is left to it, and
+ * so is then its proxy's.
+ */
 static CURLcode
 on_ssl_ctx(CURL *easy, void *ssl_ctx, void *trust)
 {
@@ -567,17 +570,29 @@ on_ssl_ctx(CURL *easy, void *ssl_ctx, void *trust)
 }
 
 static CURLcode
+set_trust(struct handle *h, bool own_ca)
+{
+	struct dialer *d = h->dialer;
+	CURLcode code = CURLE_OK;
+
+	if (!d->trust)
+		return code;
+	SET(h->easy, CURLOPT_SSL_CTX_FUNCTION, own_ca ? NULL : on_ssl_ctx);
+	SET(h->easy, CURLOPT_SSL_CTX_DATA, (void *)d->trust);
+	if (d->proxy.len)
+		SET(h->easy, CURLOPT_PROXY_CAINFO, own_ca ? d->ca_file : NULL);
+	return code;
+}
+
+static CURLcode
 set_up(struct handle *h, const struct dial *dial)
 {
 	CURLcode code = set_pem(h, dial->ca, dial->certificate,
 	    dial->private_key);
 
 	put_pin(h, dial->way);
-	if (h->dialer->trust) {
-		SET(h->easy, CURLOPT_SSL_CTX_FUNCTION, dial->ca ? NULL :
-		    on_ssl_ctx);
-		SET(h->easy, CURLOPT_SSL_CTX_DATA, (void *)h->dialer->trust);
-	}
+	if (code == CURLE_OK)
+		code = set_trust(h, dial->ca != NULL);
 	SET(h->easy, CURLOPT_URL, dial->url);
 	SET(h->easy, CURLOPT_CONNECT_TO, via(h, dial->way));
 	SET(h->easy, CURLOPT_RESOLVE, pins(h));
