@@ -4,7 +4,7 @@
 # one for each way in which a body ends, and two that are too long.
 set -eu
 if [ "$1" = answer ]; then
-	long=$(printf '%20000s')
+	long=$(printf '%20000s' '')
 	n=0
 	for text in '204 x\r\nRetry-After: 7\r\n\r\nHTTP/1.1 200 y\r\n\r\nz' \
 		'103 x\r\nLink: y\r\n\r\nHTTP/1.1 200\r\nContent-Length: 3\r\n\r\nabc' \
@@ -12,7 +12,7 @@ if [ "$1" = answer ]; then
 		'503 x\r\nwebhook-delivery: disable\r\n\r\nto the end' \
 		"103 x\\r\\n\\r\\n$long" \
 		"200 x\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n7000\\r\\n$long$long"; do
-		printf "aHTTP/1.1 $text" >"$2/seed-$n"
+		printf %b "aHTTP/1.1 $text" >"$2/seed-$n"
 		n=$((n + 1))
 	done
 fi
