@@ -2,13 +2,10 @@
  * librabbitmq, for programs whose queue is mostly a file: it brings libssl and
  * libcrypto along. The functions are those that store/amqp.c uses.
  */
-#include <amqp.h>
-#include <amqp_framing.h>
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <stdarg.h>
 
 #include "lazy/lazy.h"
+#include "store/librabbitmq.h"
 
 #define LIBRARY "librabbitmq.so.4"
 

@@ -3,10 +3,6 @@
  */
 #include "store/amqp.h"
 
-#include <amqp.h>
-#include <amqp_framing.h>
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -16,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
+#include "store/librabbitmq.h"
 
 enum {
 	CHANNEL = 1, ASIDE = 2,  /* for what may fail and close it */

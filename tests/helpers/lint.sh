@@ -36,7 +36,7 @@ declare -A below=(
 	[event]="event net json base" [store]="store event net json base"
 	[deliver]="deliver store event net json base"
 	[cmd]="cmd deliver store event net json base"
-	[lazy]="lazy base"
+	[lazy]="lazy store base"
 )
 for folder in "${!below[@]}"; do
 	for file in src/"$folder"/*.[ch]; do
