@@ -24,7 +24,7 @@
 
 enum {
 	MAX_PINNED = 16,  /* of a name's addresses, for libcurl to try */
-	MAX_SOCKETS = 4,  /* that it tries at once */
+	MAX_SOCKETS = MAX_PINNED + 4, /* that it opens in one go */
 	MAX_SPARE = 8,    /* handles kept for the next; each has two files */
 	MAX_EVENTS = 256,
 };
@@ -37,7 +37,7 @@ struct handle {
 	CURL *easy;
 	int64_t look_ms;         /* when libcurl wants to look; -1: never */
 	int sockets[MAX_SOCKETS];
-	size_t n_sockets, n_watched; /* the first ones are watched */
+	size_t n_sockets;        /* to be watched from now on */
 	struct ip pinned[MAX_PINNED];
 	size_t n_pinned;
 	struct curl_slist pin, unpin; /* the one before comes first */
@@ -226,28 +226,6 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 	return fd;
 }
 
-/* What a connection was watched by must not stay behind. */
-static int
-on_close(void *user, curl_socket_t fd)
-{
-	struct handle *h = user;
-	size_t i;
-
-	for (i = 0; i < h->n_sockets; i++) {
-		if (h->sockets[i] != fd)
-			continue;
-		if (i < h->n_watched) {
-			(void)epoll_ctl(h->dialer->epoll, EPOLL_CTL_DEL, fd,
-			    NULL);
-			h->n_watched--;
-		}
-		memmove(&h->sockets[i], &h->sockets[i + 1],
-		    (--h->n_sockets - i) * sizeof(h->sockets[0]));
-		break;
-	}
-	return close(fd);
-}
-
 static int
 watch(struct dialer *d, int fd, struct connection *c)
 {
@@ -255,6 +233,25 @@ watch(struct dialer *d, int fd, struct connection *c)
 		.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };
 
 	return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+/*
+ * Those that libcurl opened just now. Some may be closed again, and their numbers
+ * be another's: it tells nobody of addresses that it gave up. What is closed is
+ * watched no more (epoll(7)), so that nothing has to be known of it.
+ */
+static int
+watch_new(struct connection *c)
+{
+	struct handle *h = c->handle;
+	int rc = 0;
+
+	while (h->n_sockets) {
+		if (watch(c->dialer, h->sockets[--h->n_sockets], c) < 0 &&
+		    errno != EBADF && errno != EEXIST)
+			rc = -1;
+	}
+	return rc;
 }
 
 /* The handles */
@@ -287,8 +284,6 @@ set_once(struct handle *h)
 	SET(h->easy, CURLOPT_NOPROXY, "");
 	SET(h->easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
 	SET(h->easy, CURLOPT_OPENSOCKETDATA, (void *)h);
-	SET(h->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-	SET(h->easy, CURLOPT_CLOSESOCKETDATA, (void *)h);
 	SET(h->easy, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
 	SET(h->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(h->easy, CURLOPT_SSL_VERIFYPEER, 1L);
@@ -344,17 +339,14 @@ take_handle(struct dialer *d, struct error *e)
 	return NULL;
 }
 
-/* What it has open is closed, now or by and by. */
+/* What it has open is closed, and so watched no more. */
 static void
-give_back(struct handle *h)
+give_back(struct handle *h, bool was_open)
 {
 	struct dialer *d = h->dialer;
 
-	while (h->n_watched)
-		(void)epoll_ctl(d->epoll, EPOLL_CTL_DEL,
-		    h->sockets[--h->n_watched], NULL);
 	(void)curl_multi_remove_handle(h->multi, h->easy);
-	if (d->n_spare == MAX_SPARE || h->n_sockets) {
+	if (d->n_spare == MAX_SPARE || !was_open) {
 		handle_free(h);
 		return;
 	}
@@ -468,7 +460,7 @@ fail(struct connection *c, enum http_failure failure)
 {
 	c->failure = failure;
 	c->state = CONNECTION_FAILED;
-	give_back(c->handle);
+	give_back(c->handle, false);
 	c->handle = NULL;
 	c->dialer->n_files -= HTTP_CONNECTION_FILES;
 }
@@ -490,7 +482,9 @@ take_over(struct connection *c)
 		fail(c, HTTP_CONNECT);
 		return;
 	}
-	give_back(c->handle);
+	/* The socket stays open, and would stay watched by this number. */
+	(void)epoll_ctl(c->dialer->epoll, EPOLL_CTL_DEL, fd, NULL);
+	give_back(c->handle, true);
 	c->handle = NULL;
 	c->dialer->n_files -= HTTP_CONNECTION_FILES - 1;
 }
@@ -543,10 +537,7 @@ progress(struct connection *c)
 	CURLMcode code = curl_multi_perform(h->multi, &running);
 
 	msg = curl_multi_info_read(h->multi, &left);
-	while (h->n_watched < h->n_sockets &&
-	    watch(d, h->sockets[h->n_watched], c) == 0)
-		h->n_watched++;
-	if (h->n_watched < h->n_sockets)
+	if (watch_new(c) < 0)
 		code = CURLM_OUT_OF_MEMORY;
 	if (msg || code != CURLM_OK) {
 		conclude(c, msg ? msg->data.result : CURLE_OUT_OF_MEMORY);
@@ -647,7 +638,7 @@ connection_close(struct connection *c)
 	else if (c->untold)
 		list_remove(&d->moved, c);
 	if (c->handle) {
-		give_back(c->handle);
+		give_back(c->handle, c->state == CONNECTION_OPEN);
 		d->n_files -= HTTP_CONNECTION_FILES;
 	} else if (c->fd >= 0) {
 		(void)close(c->fd);

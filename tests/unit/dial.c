@@ -41,6 +41,8 @@ static const struct answer_script {
 	    "93.184.216.10 93.184.216.11 93.184.216.12 93.184.216.13 "
 	    "93.184.216.14 93.184.216.15 93.184.216.16 93.184.216.17 "
 	    "192.168.0.1" },
+	/* Told in reverse; where the last byte is 9, nobody listens. */
+	{ "moved.test", "93.184.216.34 8.0.0.9 8.0.1.9 8.0.2.9 8.0.3.9" },
 	{ "slow.test", "93.184.216.34" },
 	{ "rebound.test", NULL }, /* as rebound says */
 };
@@ -160,6 +162,8 @@ connect(int fd, const struct sockaddr *sa, socklen_t len)
 		memcpy(ip->byte, &((const struct sockaddr_in *)
 		    (const void *)sa)->sin_addr, 4);
 	n_dialled++;
+	if (!ip->v6 && ip->byte[3] == 9 && ip->byte[0] == 8)
+		to.sin_port = htons(1);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (ip->v6) {
 		/* The receiver is at an IPv4 address. */
@@ -351,6 +355,8 @@ check_names(void)
 	    refused(request(h, "http://mixed.test./", 1000), "10.0.0.5"),
 	    "a dot at the end is part of the name");
 	ok(is_204(request(h, "http://two.test/", 1000)), "two good addresses");
+	ok(is_204(request(h, "http://moved.test/", 9000)) && n_dialled == 5,
+	    "one that is left, behind those that refuse");
 	n_lookups = 0;
 	ok(refused(request(h, "http://mixed-last.test/", 1000),
 	    "10.0.0.5 is private"), "a bad address behind a good one");
