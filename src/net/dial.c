@@ -27,6 +27,8 @@ enum {
 	MAX_SOCKETS = MAX_PINNED + 4, /* that it opens in one go */
 	MAX_SPARE = 8,    /* handles kept for the next; each has two files */
 	MAX_EVENTS = 256,
+	MAX_TURNS = 4,    /* of libcurl without a socket, in one go */
+	BLIND_MS = 100,   /* then the next, as curl_multi_fdset(3) has it */
 };
 
 /* libcurl's two handles. */
@@ -525,7 +527,24 @@ conclude(struct connection *c, CURLcode code)
 	(void)set_pem(h, NULL, NULL, NULL);
 }
 
-/* Let libcurl go on, as far as it can. */
+static bool
+has_socket(CURLM *multi)
+{
+	fd_set r, w, x;
+	int last = -1;
+
+	FD_ZERO(&r);
+	FD_ZERO(&w);
+	FD_ZERO(&x);
+	return curl_multi_fdset(multi, &r, &w, &x, &last) == CURLM_OK &&
+	    last >= 0;
+}
+
+/*
+ * Let libcurl go on, as far as it can. Where it gave up an address it has no
+ * socket before it is called again, for the next one. It is also said to have
+ * none where its number is beyond an fd_set.
+ */
 static void
 progress(struct connection *c)
 {
@@ -533,17 +552,23 @@ progress(struct connection *c)
 	struct handle *h = c->handle;
 	struct CURLMsg *msg;
 	long left_ms = -1;
-	int running, left;
-	CURLMcode code = curl_multi_perform(h->multi, &running);
+	int running, left, turns = 0;
+	CURLMcode code;
 
-	msg = curl_multi_info_read(h->multi, &left);
-	if (watch_new(c) < 0)
-		code = CURLM_OUT_OF_MEMORY;
-	if (msg || code != CURLM_OK) {
-		conclude(c, msg ? msg->data.result : CURLE_OUT_OF_MEMORY);
-		return;
-	}
+	do {
+		code = curl_multi_perform(h->multi, &running);
+		msg = curl_multi_info_read(h->multi, &left);
+		if (watch_new(c) < 0)
+			code = CURLM_OUT_OF_MEMORY;
+		if (msg || code != CURLM_OK) {
+			conclude(c, msg ? msg->data.result :
+			    CURLE_OUT_OF_MEMORY);
+			return;
+		}
+	} while (!has_socket(h->multi) && ++turns < MAX_TURNS);
 	(void)curl_multi_timeout(h->multi, &left_ms);
+	if (turns == MAX_TURNS && (left_ms < 0 || left_ms > BLIND_MS))
+		left_ms = BLIND_MS;
 	h->look_ms = left_ms < 0 ? -1 : clock_mono_ms() + left_ms;
 	d->look_ms = clock_earlier(d->look_ms, h->look_ms);
 }

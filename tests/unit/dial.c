@@ -41,7 +41,8 @@ static const struct answer_script {
 	    "93.184.216.10 93.184.216.11 93.184.216.12 93.184.216.13 "
 	    "93.184.216.14 93.184.216.15 93.184.216.16 93.184.216.17 "
 	    "192.168.0.1" },
-	/* Told in reverse; where the last byte is 9, nobody listens. */
+	/* Told in reverse; at 8.… 9 nobody listens, at 8.… 8 nobody answers. */
+	{ "silent.test", "93.184.216.34 8.0.0.8" },
 	{ "moved.test", "93.184.216.34 8.0.0.9 8.0.1.9 8.0.2.9 8.0.3.9" },
 	{ "slow.test", "93.184.216.34" },
 	{ "rebound.test", NULL }, /* as rebound says */
@@ -51,7 +52,7 @@ static const struct answer_script {
 static const char *rebound;
 static int n_lookups;
 static int64_t later_ms;
-static int receiver_port;
+static int receiver_port, silent_port;
 static struct ip dialled[MAX_DIALLED];
 static size_t n_dialled;
 static int number, n_failed;
@@ -164,6 +165,8 @@ connect(int fd, const struct sockaddr *sa, socklen_t len)
 	n_dialled++;
 	if (!ip->v6 && ip->byte[3] == 9 && ip->byte[0] == 8)
 		to.sin_port = htons(1);
+	if (!ip->v6 && ip->byte[3] == 8 && ip->byte[0] == 8)
+		to.sin_port = htons((uint16_t)silent_port);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (ip->v6) {
 		/* The receiver is at an IPv4 address. */
@@ -215,20 +218,42 @@ serve(int listening)
 	}
 }
 
-static pid_t
-start_receiver(void)
+static int
+listen_at(int *port, int backlog)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sa);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	pid_t pid;
 
 	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (bind(fd, (struct sockaddr *)(void *)&sa, len) < 0 ||
-	    listen(fd, 16) < 0 ||
+	    listen(fd, backlog) < 0 ||
 	    getsockname(fd, (struct sockaddr *)(void *)&sa, &len) < 0)
 		_exit(2);
-	receiver_port = ntohs(sa.sin_port);
+	*port = ntohs(sa.sin_port);
+	return fd;
+}
+
+/* One whose queue is full, so that it does not answer. */
+static void
+start_silent(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int i;
+
+	(void)listen_at(&silent_port, 0);
+	to.sin_addr.s_addr = htonl(0x08000008);
+	for (i = 0; i < 4; i++)
+		(void)connect(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0),
+		    (struct sockaddr *)(void *)&to, sizeof(to));
+}
+
+static pid_t
+start_receiver(void)
+{
+	int fd = listen_at(&receiver_port, 16);
+	pid_t pid;
+
 	pid = fork();
 	if (pid == 0) {
 		signal(SIGCHLD, SIG_IGN);
@@ -357,6 +382,8 @@ check_names(void)
 	ok(is_204(request(h, "http://two.test/", 1000)), "two good addresses");
 	ok(is_204(request(h, "http://moved.test/", 9000)) && n_dialled == 5,
 	    "one that is left, behind those that refuse");
+	ok(is_204(request(h, "http://silent.test/", 2000)) && n_dialled == 2,
+	    "one that answers, behind one that does not");
 	n_lookups = 0;
 	ok(refused(request(h, "http://mixed-last.test/", 1000),
 	    "10.0.0.5 is private"), "a bad address behind a good one");
@@ -520,6 +547,7 @@ main(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	receiver = start_receiver();
+	start_silent();
 	check_names();
 	check_literals();
 	check_rebinding();
