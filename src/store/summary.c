@@ -19,7 +19,7 @@ static const char failures_sql[] =
     "a.status, a.reason, a.error, b.time, b.status, b.reason, b.error "
     "FROM lane AS l "
     "LEFT JOIN call AS c ON c.seq = (SELECT max(seq) FROM call "
-    "WHERE lane = l.no AND outcome = 4) "
+    "INDEXED BY call_dead WHERE lane = l.no AND outcome = 4) "
     "LEFT JOIN attempt AS a ON a.call = c.seq AND a.n = c.attempts "
     "LEFT JOIN call AS d ON d.seq = (SELECT seq FROM call "
     "WHERE lane = l.no AND due > 0 ORDER BY due DESC LIMIT 1) "
