@@ -30,13 +30,6 @@ head_clear(struct head *h)
 	free(h->ca);
 }
 
-static bool
-is_named(struct span name, const char *what)
-{
-	return name.len == strlen(what) &&
-	    strncasecmp(name.p, what, name.len) == 0;
-}
-
 static void
 head_start_line(struct head *h)
 {
@@ -51,8 +44,8 @@ head_add(struct head *h, struct span name, struct span value)
 	head_start_line(h);
 	field_put(&h->text, name, value);
 	buf_putc(&h->text, '\0');
-	h->content_type |= is_named(name, "content-type");
-	h->user_agent |= is_named(name, "user-agent");
+	h->content_type |= field_is(name, "content-type");
+	h->user_agent |= field_is(name, "user-agent");
 }
 
 /* What is sent unless the fields say otherwise. */
@@ -126,12 +119,12 @@ is_secret(const struct credentials *c, struct span name)
 {
 	size_t i;
 
-	if (c && c->n_signing && (is_named(name, "webhook-id") ||
-	    is_named(name, "webhook-timestamp") ||
-	    is_named(name, "webhook-signature")))
+	if (c && c->n_signing && (field_is(name, "webhook-id") ||
+	    field_is(name, "webhook-timestamp") ||
+	    field_is(name, "webhook-signature")))
 		return true;
 	for (i = 0; c && i < c->n_headers; i++)
-		if (is_named(name, c->headers[i].name))
+		if (field_is(name, c->headers[i].name))
 			return true;
 	return false;
 }

@@ -76,13 +76,6 @@ read_status_line(struct answer *a, struct span line)
 	a->wish = HTTP_NO_WISH;
 }
 
-static bool
-is_named(struct span name, const char *what)
-{
-	return name.len == strlen(what) &&
-	    strncasecmp(name.p, what, name.len) == 0;
-}
-
 static void
 read_length(struct answer *a, struct span value)
 {
@@ -100,7 +93,7 @@ read_length(struct answer *a, struct span value)
 static void
 read_coding(struct answer *a, struct span value)
 {
-	if (a->chunked || a->old || !is_named(value, "chunked"))
+	if (a->chunked || a->old || !field_is(value, "chunked"))
 		a->coded = true;
 	a->chunked = true;
 }
@@ -145,15 +138,15 @@ read_field(struct answer *a, struct span line)
 	if (field_trim(name).len != name.len || memchr(line.p, '\r', line.len))
 		a->odd = true;
 	value = field_trim((struct span){ colon + 1, line.len - name.len - 1 });
-	if (is_named(name, "content-length"))
+	if (field_is(name, "content-length"))
 		read_length(a, value);
-	else if (is_named(name, "transfer-encoding"))
+	else if (field_is(name, "transfer-encoding"))
 		read_coding(a, value);
-	else if (is_named(name, "connection"))
+	else if (field_is(name, "connection"))
 		read_connection(a, value);
-	else if (is_named(name, "webhook-delivery"))
+	else if (field_is(name, "webhook-delivery"))
 		read_wish(a, value);
-	else if (is_named(name, "retry-after") &&
+	else if (field_is(name, "retry-after") &&
 	    value.len < sizeof(a->retry_after)) {
 		memcpy(a->retry_after, value.p, value.len);
 		a->retry_after[value.len] = '\0';

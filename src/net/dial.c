@@ -192,12 +192,6 @@ is_pinned(const struct handle *h, const struct ip *ip)
 	return h->pin_text.len == 0;
 }
 
-static void
-refuse(struct handle *h, enum http_failure failure)
-{
-	h->refused = failure;
-}
-
 /* The last word, whatever led here. */
 static curl_socket_t
 on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
@@ -212,12 +206,12 @@ on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *a)
 	    h->n_sockets == MAX_SOCKETS)
 		return CURL_SOCKET_BAD;
 	if (!ways->proxy.host && guard_check(ways->guard, &ip, &h->why) < 0) {
-		refuse(h, HTTP_BLOCKED);
+		h->refused = HTTP_BLOCKED;
 		return CURL_SOCKET_BAD;
 	}
 	if (!is_pinned(h, &ip)) {
 		error_set(&h->why, "the host's addresses changed meanwhile");
-		refuse(h, HTTP_DNS);
+		h->refused = HTTP_DNS;
 		return CURL_SOCKET_BAD;
 	}
 	fd = socket(a->family, a->socktype, a->protocol);

@@ -41,14 +41,19 @@ is_token(struct span s)
 	return s.len != 0;
 }
 
+bool
+field_is(struct span s, const char *what)
+{
+	return s.len == strlen(what) && strncasecmp(s.p, what, s.len) == 0;
+}
+
 static bool
 is_ours(struct span name)
 {
 	size_t i;
 
 	for (i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
-		if (strlen(ours[i]) == name.len &&
-		    strncasecmp(ours[i], name.p, name.len) == 0)
+		if (field_is(name, ours[i]))
 			return true;
 	return false;
 }
@@ -96,8 +101,7 @@ field_lists(struct span list, const char *word)
 		size_t n = comma ? (size_t)(comma - list.p) : list.len;
 		struct span item = field_trim((struct span){ list.p, n });
 
-		if (item.len == strlen(word) &&
-		    strncasecmp(item.p, word, item.len) == 0)
+		if (field_is(item, word))
 			return true;
 		n += comma != NULL;
 		list = (struct span){ list.p + n, list.len - n };

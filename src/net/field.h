@@ -19,6 +19,9 @@
  */
 int field_check(struct span name, struct span value, struct error *);
 
+/* Is it that name or word, in any case? */
+bool field_is(struct span, const char *what);
+
 /* A value without the blanks around it. */
 struct span field_trim(struct span value);
 

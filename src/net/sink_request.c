@@ -3,8 +3,6 @@
  */
 #include "net/sink_request.h"
 
-#include <strings.h>
-
 #include "base/alloc.h"
 #include "base/num.h"
 #include "net/field.h"
@@ -53,12 +51,6 @@ void
 sink_request_end(struct sink_request *r)
 {
 	(void)bad(r, 0, "the sender closed in mid request");
-}
-
-static bool
-is_named(struct span s, const char *name)
-{
-	return s.len == strlen(name) && strncasecmp(s.p, name, s.len) == 0;
 }
 
 /* RFC 9110 section 5.6.2. */
@@ -185,21 +177,21 @@ read_framing(struct sink_request *r, struct framing *m)
 	for (i = 0; i < r->n_fields; i++) {
 		struct span name = r->fields[i].name, value = r->fields[i].value;
 
-		if (is_named(name, "content-length")) {
+		if (field_is(name, "content-length")) {
 			if (read_length(r, m, value) < 0)
 				return -1;
-		} else if (is_named(name, "transfer-encoding")) {
-			if (m->chunked || !is_named(value, "chunked"))
+		} else if (field_is(name, "transfer-encoding")) {
+			if (m->chunked || !field_is(value, "chunked"))
 				return bad(r, 501, "a Transfer-Encoding "
 				    "other than chunked");
 			m->chunked = true;
-		} else if (is_named(name, "host")) {
+		} else if (field_is(name, "host")) {
 			if (m->has_host)
 				return bad(r, 400, "two Host headers");
 			m->has_host = true;
-		} else if (is_named(name, "connection")) {
+		} else if (field_is(name, "connection")) {
 			m->close |= field_lists(value, "close");
-		} else if (is_named(name, "expect")) {
+		} else if (field_is(name, "expect")) {
 			m->expects |= field_lists(value, "100-continue");
 		}
 	}

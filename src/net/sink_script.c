@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/diag.h"
 #include "base/num.h"
+#include "net/field.h"
 
 enum {
 	MAX_FILE_BYTES = 16 * 1024 * 1024, /* a script, or a file of `raw` */
@@ -157,12 +157,6 @@ read_file(const char *path, struct buf *b, struct error *e)
 	return n == 0 ? 0 : -1;
 }
 
-static bool
-is_named(struct span s, const char *name)
-{
-	return s.len == strlen(name) && strncasecmp(s.p, name, s.len) == 0;
-}
-
 /* `Name: value`…; a word that ends in a colon begins the next field. */
 static int
 read_fields(struct sink_step *step, struct span rest, struct buf *fields,
@@ -176,16 +170,16 @@ read_fields(struct sink_step *step, struct span rest, struct buf *fields,
 		if (word.len > 1 && word.p[word.len - 1] == ':') {
 			buf_puts(fields, name.len ? "\r\n" : "");
 			name = (struct span){ word.p, word.len - 1 };
-			if (is_named(name, "content-length") ||
-			    is_named(name, "transfer-encoding"))
+			if (field_is(name, "content-length") ||
+			    field_is(name, "transfer-encoding"))
 				return error_set(e, "the answer has no body; "
 				    "raw-string sends any bytes");
 		} else if (name.len == 0) {
 			return bad_word(e, "no 'Name:' before", word);
 		} else {
 			buf_putc(fields, ' ');
-			if (is_named(name, "connection") &&
-			    is_named(word, "close"))
+			if (field_is(name, "connection") &&
+			    field_is(word, "close"))
 				step->then = SINK_CLOSE;
 		}
 		buf_span(fields, word);
