@@ -43,6 +43,7 @@ check_taken() {
 	local taken
 	taken=$(grep -c barrier "$OUT" || true)
 	[ ! -e q ] || [ "$(sqlite3 q 'PRAGMA integrity_check')" = ok ]
+	[ "$taken" = 0 ] || sort_in q
 	[ "$taken" = 0 ] || [ "$(sqlite3 q 'SELECT count(*) FROM call WHERE
 		due IS NULL OR seq IN (SELECT seq FROM payload)')" -ge $((taken * 5)) ]
 }
@@ -67,6 +68,7 @@ check_taken() {
 		[ "$CODE" = 0 ] || [ -s "$ERR" ]
 		run_prog ev-deliver -q q --enqueue in
 		want_code 0
+		sort_in q
 		[ "$(sqlite3 q 'SELECT count(*) FROM call')" = 10 ]
 	done
 	echo "# $((n - 1)) operations" >&3

@@ -408,6 +408,7 @@ whole() {
 	want_code 1
 	printf '{"barrier":"%s.0"}\n{"barrier":"%s.1"}\n' $s $s >want
 	same want "$OUT"
+	sort_in q
 	[ "$(sql 'SELECT count(*) FROM call')" = 1 ]
 	[ "$(wc -l <rejects)" = 1 ]
 }

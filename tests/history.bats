@@ -403,6 +403,7 @@ old_queue() {
 	deliver
 	feed down d2
 	ev-deliver -q q.db -w w.db --enqueue calls
+	sort_in q.db
 	rm calls
 	sqlite3 q.db "UPDATE call SET taken = taken - 40 * 86400000,
 			settled = settled - 40 * 86400000;

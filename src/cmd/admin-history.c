@@ -17,6 +17,7 @@ enum {
 	DEFAULT_LIMIT = 50,            /* for people; records have none */
 	STATS_MS = 24 * 3600 * 1000,   /* of stats, unless --since */
 	SHOWN_ANSWER_BYTES = 1024,
+	SORTED_ROWS = 2000,            /* of 64 KiB: some seconds */
 };
 
 #define MAX_AGO_MS (3650 * 24 * INT64_C(3600000))
@@ -25,6 +26,27 @@ _Noreturn void
 history_die(struct history *h, const struct error *e)
 {
 	stage_die(&h->admin->stage, EX_SYSTEM, "%s", e->text);
+}
+
+/* What was stored while nobody delivers is to be seen, too. */
+static void
+sort(struct history *h)
+{
+	struct diag *diag = &h->admin->stage.diag;
+	struct error e;
+
+	switch (queue_sort(h->queue, SORTED_ROWS, &e)) {
+	case 0:
+		break;
+	case 1:
+		diag_print(diag, DIAG_WARNING, "not all calls that were stored "
+		    "are shown yet: run this again, or ev-deliver, which sort "
+		    "them in");
+		break;
+	default:
+		diag_print(diag, DIAG_WARNING, "calls that were stored last are "
+		    "not shown: %s", e.text);
+	}
 }
 
 void
@@ -45,6 +67,7 @@ history_open(struct history *h, struct admin *a)
 	if (r < 0)
 		stage_die(&a->stage, r == -1 ? EX_SETUP : EX_SYSTEM, "%s",
 		    e.text);
+	sort(h);
 }
 
 /* Filters */

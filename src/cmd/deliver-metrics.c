@@ -346,10 +346,10 @@ put_queue(struct deliver *d, struct exposition *x)
 
 	put_size(d, x);
 	metrics_put(x, METRIC_DELIVERING, d->delivers);
-	metrics_put(x, METRIC_CALLS_REPEATED, d->counts.outcomes[
-	    OUTCOME_DUPLICATE]);
 	if (!d->delivers)
 		return;
+	metrics_put(x, METRIC_CALLS_REPEATED, d->counts.outcomes[
+	    OUTCOME_DUPLICATE]);
 	put_changes(&d->counts, x);
 	/* What is wrong with the queue shows where it is worked on. */
 	if (d->failed)

@@ -25,8 +25,7 @@ enum {
 static void
 store(struct deliver *d)
 {
-	uint64_t *n_repeats = &d->counts.outcomes[OUTCOME_DUPLICATE];
-	uint64_t n = d->intake.n + *n_repeats;
+	uint64_t n = d->intake.n;
 	struct error e;
 
 	if (!d->intake.first)
@@ -35,8 +34,8 @@ store(struct deliver *d)
 		deliver_fail(d, &e);
 		return;
 	}
-	d->counts.n_taken += n - *n_repeats;
-	d->backlog.rang = d->delivers;
+	d->counts.n_taken += n;
+	d->backlog.todo = d->delivers;
 }
 
 /* All that came before it is on disk before it goes on. */
@@ -140,7 +139,7 @@ void
 deliver_hear_queue(struct deliver *d, int64_t now_ms)
 {
 	(void)queue_heard(d->queue);
-	d->backlog.rang = d->delivers;
+	d->backlog.rang = d->backlog.todo = d->delivers;
 	if (!d->delivers)
 		d->retry_lock_ms = now_ms + RETRY_LOCK_MS;
 	try_lock(d, now_ms);
@@ -218,13 +217,13 @@ deliver_open_queue(struct deliver *d)
 	d->intake = (struct intake){
 		.queue = d->queue, .force = d->force,
 		.repeats_ms = d->retention_ms,
-		.report = deliver_report, .ctx = d,
 	};
 	intake_open(&d->intake);
 	d->backlog = (struct backlog){
 		.queue = d->queue, .reader = &d->reader,
 		.lanes = &d->sender.lanes, .keep = d->keep_ms > 0,
 		.counts = d->stage.metrics.path != NULL,
+		.report = deliver_report, .ctx = d,
 	};
 	try_lock(d, clock_mono_ms());
 	if (s->code == EX_SYSTEM)
@@ -240,7 +239,8 @@ deliver_close_queue(struct deliver *d)
 
 	notify("STOPPING=1");
 	if (d->delivers && !d->failed &&
-	    backlog_flush(&d->backlog, clock_wall_ms(), &e) < 0) {
+	    backlog_flush(&d->backlog, clock_mono_ms(), clock_wall_ms(), true,
+	    &e) < 0) {
 		diag_print(&d->stage.diag, DIAG_ERROR, "%s", e.text);
 		stage_worsen(&d->stage, EX_SYSTEM);
 	}

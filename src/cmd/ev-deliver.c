@@ -243,9 +243,20 @@ flush(struct deliver *d)
 
 	d->flush_at_ms = -1;
 	if (d->delivers && !d->failed &&
-	    backlog_flush(&d->backlog, clock_wall_ms(), &e) < 0)
+	    backlog_flush(&d->backlog, clock_mono_ms(), clock_wall_ms(), false,
+	    &e) < 0)
 		deliver_fail(d, &e);
 	(void)out_flush(&d->stage.out); /* a failure sticks */
+}
+
+/* What is told waits a moment for others. */
+static void
+gather(struct deliver *d, int64_t now_ms)
+{
+	if (d->stage.out.buf.len == 0)
+		d->flush_at_ms = -1;
+	else if (d->flush_at_ms < 0)
+		d->flush_at_ms = now_ms + FLUSH_MS;
 }
 
 static void
@@ -253,13 +264,9 @@ flush_if_due(struct deliver *d, int64_t now_ms)
 {
 	struct out *out = &d->stage.out;
 
-	if (out->buf.len == 0)
-		d->flush_at_ms = -1;
-	else if (out->buf.len >= OUT_BYTES)
-		flush(d);
-	else if (d->flush_at_ms < 0)
-		d->flush_at_ms = now_ms + FLUSH_MS;
-	else if (now_ms >= d->flush_at_ms)
+	gather(d, now_ms);
+	if (out->buf.len >= OUT_BYTES ||
+	    (d->flush_at_ms >= 0 && now_ms >= d->flush_at_ms))
 		flush(d);
 	if (out->error)
 		stop_now(d);
@@ -407,7 +414,8 @@ run(struct deliver *d)
 		read_calls(d);
 		now_ms = clock_mono_ms();
 		flush_if_due(d, now_ms); /* which may set calls free */
-		start(d, now_ms);
+		start(d, now_ms);        /* which may tell what is on record */
+		gather(d, now_ms);
 		if (is_finished(d))
 			break;
 		wait_for_more(d, now_ms);

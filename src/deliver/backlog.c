@@ -1,25 +1,18 @@
 /*
  * From the queue into lanes, and back.
  */
-#include "deliver/backlog.h"
-
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "deliver/backlog_impl.h"
 
-enum {
-	ARRIVALS = 1024,  /* looked at in a turn */
-	GATHER_MS = 10,   /* notes wait so long for others */
-};
+enum { ARRIVALS = 1024 }; /* looked at in a turn */
 
-/* What became of a call; its texts are copied behind it. */
-struct note {
-	struct note *next;
-	struct call *call; /* NULL: it could not be read */
-	struct lane *lane;
-	struct queue_record record;
-	int64_t due_ms; /* of a retry, monotonic */
-	bool released;
-	char bytes[];
-};
+void
+backlog_flush_at(struct backlog *b, int64_t at_ms)
+{
+	if (b->flush_at_ms < 0 || at_ms < b->flush_at_ms)
+		b->flush_at_ms = at_ms;
+}
 
 /* Lanes */
 
@@ -43,8 +36,28 @@ attach(struct backlog *b, const struct queue_lane *row, int64_t arrived,
 	return (*lane)->n_waiting < 0 ? -1 : 0;
 }
 
-static void
-wake(struct backlog *b, struct lane *lane)
+int
+backlog_lane(struct backlog *b, int64_t no, struct lane **lane,
+    struct error *e)
+{
+	struct queue_lane row;
+
+	*lane = lanes_find(b->lanes, no);
+	if (*lane)
+		return 0;
+	switch (queue_lane(b->queue, no, &row, e)) {
+	case 1:
+		return attach(b, &row, b->arrived, lane, e);
+	case 0:
+		error_set(e, "the delivery queue is damaged: a call has no "
+		    "row in the table lane");
+		break;
+	}
+	return -1;
+}
+
+void
+backlog_wake(struct backlog *b, struct lane *lane)
 {
 	lane->more = true;
 	lanes_wait(b->lanes, lane);
@@ -71,7 +84,7 @@ read_lanes(struct backlog *b, struct error *e)
 			continue;
 		if (attach(b, &row, b->arrived, &lane, e) < 0)
 			return -1;
-		wake(b, lane);
+		backlog_wake(b, lane);
 	}
 	return r;
 }
@@ -80,8 +93,10 @@ int
 backlog_open(struct backlog *b, struct error *e)
 {
 	hash_init(&b->held);
+	hands_init(&b->hands);
 	b->notes_tail = &b->notes;
 	b->flush_at_ms = -1;
+	b->todo = true;
 	b->arrived = queue_last(b->queue, e);
 	if (b->arrived < 0)
 		return -1;
@@ -90,29 +105,32 @@ backlog_open(struct backlog *b, struct error *e)
 }
 
 int
+backlog_arrivals(struct backlog *b, struct error *e)
+{
+	int64_t nos[ARRIVALS], arrived = b->arrived;
+	struct lane *lane;
+	int n = queue_arrivals(b->queue, &arrived, nos, ARRIVALS, e), i;
+
+	/* A lane that is new counts what was there before. */
+	for (i = 0; i < n; i++) {
+		if (backlog_lane(b, nos[i], &lane, e) < 0)
+			return -1;
+		lane->n_waiting += b->counts;
+		backlog_wake(b, lane);
+	}
+	b->arrived = arrived;
+	return n;
+}
+
+int
 backlog_hear(struct backlog *b, struct error *e)
 {
-	int64_t lanes[ARRIVALS], changes = queue_changes(b->queue, e);
-	int64_t arrived = b->arrived;
-	struct queue_lane row;
-	struct lane *lane;
-	int n = 0, i;
+	int64_t changes = queue_changes(b->queue, e);
+	int n = changes < 0 ? -1 : backlog_arrivals(b, e);
 
-	if (changes >= 0)
-		n = queue_arrivals(b->queue, &b->arrived, lanes, ARRIVALS, e);
-	if (changes < 0 || n < 0)
+	if (n < 0)
 		return -1;
 	b->rang = n == ARRIVALS;
-	for (i = 0; i < n; i++) {
-		lane = lanes_find(b->lanes, lanes[i]);
-		if (!lane) {
-			if (queue_lane(b->queue, lanes[i], &row, e) != 1 ||
-			    attach(b, &row, arrived, &lane, e) < 0)
-				return -1;
-		}
-		lane->n_waiting += b->counts;
-		wake(b, lane);
-	}
 	if (changes == b->changes)
 		return 0;
 	b->changes = changes;
@@ -129,25 +147,31 @@ is_held(const struct backlog *b, int64_t seq)
 }
 
 static struct note *
-add_note(struct backlog *b, const struct queue_record *r, int64_t now_ms)
+new_note(struct lane *lane, const struct queue_record *r)
 {
-	struct note *n = alloc_zero(1, sizeof(*n) + r->error.len +
+	struct note *n = alloc_zero(1, sizeof(*n) + r->error.len + 1 +
 	    r->answer.len);
 
+	n->lane = lane;
 	n->record = *r;
 	n->record.error.p = n->bytes;
-	n->record.answer.p = n->bytes + r->error.len;
+	n->record.answer.p = n->bytes + r->error.len + 1;
 	if (r->error.len)
 		memcpy(n->bytes, r->error.p, r->error.len);
 	if (r->answer.len)
-		memcpy(n->bytes + r->error.len, r->answer.p, r->answer.len);
+		memcpy(n->bytes + r->error.len + 1, r->answer.p,
+		    r->answer.len);
+	return n;
+}
+
+static void
+queue_up(struct backlog *b, struct note *n, int64_t now_ms)
+{
 	*b->notes_tail = n;
 	b->notes_tail = &n->next;
 	b->n_notes++;
-	if (b->flush_at_ms < 0)
-		b->flush_at_ms = now_ms + GATHER_MS;
-	b->urgent |= r->ordered && r->outcome != OUTCOME_RETRY;
-	return n;
+	backlog_flush_at(b, now_ms + BACKLOG_GATHER_MS);
+	b->urgent |= n->record.ordered && n->record.outcome != OUTCOME_RETRY;
 }
 
 /* Whoever stored it had read it: only a damaged file comes here. */
@@ -161,7 +185,15 @@ note_unreadable(struct backlog *b, struct lane *lane,
 		.reason = "invalid-call", .error = span_of(why->text),
 		.time_ms = row->taken_ms };
 
-	add_note(b, &r, 0)->lane = lane;
+	queue_up(b, new_note(lane, &r), 0);
+}
+
+void
+backlog_hold(struct backlog *b, struct call *c, int64_t seq)
+{
+	c->seq = seq;
+	c->held.key = (struct span){ (char *)&c->seq, sizeof(seq) };
+	hash_add(&b->held, &c->held);
 }
 
 static int
@@ -181,15 +213,12 @@ load(struct backlog *b, struct lane *lane, int64_t seq, struct call **call,
 		note_unreadable(b, lane, &row, &why);
 		return 0;
 	}
-	(*call)->seq = seq;
 	(*call)->taken_ms = row.taken_ms;
 	(*call)->attempt = row.attempts;
 	(*call)->ordered = row.ordered;
 	(*call)->lane = lane;
 	lane->n_calls++;
-	(*call)->held.key = (struct span){ (char *)&(*call)->seq,
-		sizeof(seq) };
-	hash_add(&b->held, &(*call)->held);
+	backlog_hold(b, *call, seq);
 	return 1;
 }
 
@@ -197,18 +226,15 @@ int
 backlog_load(struct backlog *b, int64_t seq, struct call **call,
     struct error *e)
 {
-	struct queue_lane row_lane;
 	struct queue_row row;
-	struct lane *lane;
+	struct lane *lane = NULL;
 	int r;
 
 	*call = NULL;
 	if (is_held(b, seq))
 		return 0;
 	r = queue_load(b->queue, seq, &row, e);
-	if (r == 1)
-		r = queue_lane(b->queue, row.lane, &row_lane, e);
-	if (r == 1 && attach(b, &row_lane, b->arrived, &lane, e) < 0)
+	if (r == 1 && backlog_lane(b, row.lane, &lane, e) < 0)
 		r = -1;
 	return r <= 0 ? r : load(b, lane, seq, call, e);
 }
@@ -283,7 +309,15 @@ backlog_fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
 void
 backlog_forget(struct backlog *b, struct call *c)
 {
-	hash_remove(&b->held, &c->held);
+	if (c->item) {
+		/* It is only put now, and soon: its lane waits for it. */
+		c->item->hand->put_at_ms = 0;
+		backlog_flush_at(b, 0);
+		c->lane->n_waiting -= b->counts; /* until it is put */
+		hands_shut(&b->hands, c->item);
+	} else if (c->seq) {
+		hash_remove(&b->held, &c->held);
+	}
 	lanes_leave(b->lanes, c);
 	call_free(c);
 }
@@ -293,7 +327,7 @@ backlog_drop(struct backlog *b, struct lane *lane)
 {
 	struct call *c;
 
-	if (lane->head)
+	if (lane_has_due(lane))
 		lane->more = true;
 	while ((c = lane_pop(lane)))
 		backlog_forget(b, c);
@@ -306,6 +340,7 @@ backlog_note(struct backlog *b, struct call *c, const struct queue_record *r,
     int64_t now_ms, int64_t wait_ms)
 {
 	struct queue_record full = *r;
+	struct hand_item *item;
 	struct note *n;
 
 	full.seq = c->seq;
@@ -314,10 +349,18 @@ backlog_note(struct backlog *b, struct call *c, const struct queue_record *r,
 	full.ordered = c->ordered;
 	full.keep = b->keep || r->outcome == OUTCOME_DEAD;
 	full.due_ms = r->time_ms + wait_ms;
-	n = add_note(b, &full, now_ms);
+	n = new_note(c->lane, &full);
 	n->call = c;
-	n->lane = c->lane;
 	n->due_ms = now_ms + wait_ms;
+	if (!c->item) {
+		queue_up(b, n, now_ms);
+		return;
+	}
+	item = c->item;
+	hands_shut(&b->hands, item);
+	item->note = n;
+	if (item->hand->n_open == 0)
+		backlog_flush_at(b, now_ms + BACKLOG_GATHER_MS);
 }
 
 void
@@ -331,16 +374,18 @@ backlog_note_health(struct backlog *b, struct lane *lane, bool changed,
 	b->moved = alloc_grow(b->moved, &b->cap_moved, b->n_moved + 1,
 	    sizeof(struct lane *));
 	b->moved[b->n_moved++] = lane;
-	if (b->flush_at_ms < 0)
-		b->flush_at_ms = now_ms + GATHER_MS;
+	backlog_flush_at(b, now_ms + BACKLOG_GATHER_MS);
 }
 
 static int
-store(struct backlog *b, int64_t wall_ms, struct error *e)
+store(struct backlog *b, int64_t now_ms, int64_t wall_ms, bool all,
+    struct error *e)
 {
 	struct note *n;
 	size_t i;
 
+	if (backlog_put_hands(b, now_ms, all, e) < 0)
+		return -1;
 	for (n = b->notes; n; n = n->next)
 		if (queue_record(b->queue, &n->record, &n->released, e) < 0)
 			return -1;
@@ -352,11 +397,30 @@ store(struct backlog *b, int64_t wall_ms, struct error *e)
 	return queue_commit(b->queue, e);
 }
 
-/* It is on record: forget it, and see to whom it concerns. */
 static void
-finish(struct backlog *b, struct note *n)
+report(struct backlog *b, const struct note *n)
+{
+	const struct queue_record *r = &n->record;
+	const struct call *c = n->call;
+	const struct target *t = c->target ? c->target : c->lane->target;
+	struct result result = { .call = c, .outcome = r->outcome,
+		.status = r->status, .reason = r->reason,
+		.error = r->error.len ? n->bytes : NULL,
+		.duration_us = r->sent ? r->duration_us : -1,
+		.wait_ms = r->due_ms - clock_wall_ms(), .stored = true };
+
+	if (t)
+		result.url = t->shown;
+	b->report(b->ctx, &result);
+}
+
+void
+backlog_finish(struct backlog *b, struct note *n)
 {
 	struct lane *lane = n->lane;
+
+	if (n->call)
+		report(b, n);
 
 	lane->n_waiting -= b->counts && n->record.outcome != OUTCOME_RETRY;
 	if (n->released)
@@ -370,32 +434,40 @@ finish(struct backlog *b, struct note *n)
 	free(n);
 }
 
-int
-backlog_flush(struct backlog *b, int64_t wall_ms, struct error *e)
+/* It is stored. */
+static void
+finish_notes(struct backlog *b)
 {
 	struct note *n, *next;
 	size_t i;
 
-	if (!b->notes && !b->n_moved)
-		return 0;
-	if (queue_begin(b->queue, false, e) < 0)
-		return -1;
-	if (store(b, wall_ms, e) < 0) {
-		queue_rollback(b->queue);
-		return -1;
-	}
 	for (i = 0; i < b->n_moved; i++)
 		b->moved[i]->health_moved = b->moved[i]->health_changed = false;
 	for (n = b->notes; n; n = next) {
 		next = n->next;
-		finish(b, n);
+		backlog_finish(b, n);
 	}
 	b->notes = NULL;
 	b->notes_tail = &b->notes;
 	b->n_notes = b->n_moved = 0;
-	b->flush_at_ms = -1;
 	b->urgent = false;
-	return 0;
+}
+
+int
+backlog_flush(struct backlog *b, int64_t now_ms, int64_t wall_ms, bool all,
+    struct error *e)
+{
+	b->flush_at_ms = -1;
+	if (!b->notes && !b->n_moved && !b->hands.first)
+		return 0;
+	if (queue_begin(b->queue, false, e) < 0)
+		return -1;
+	if (store(b, now_ms, wall_ms, all, e) < 0) {
+		queue_rollback(b->queue);
+		return -1;
+	}
+	finish_notes(b);
+	return backlog_finish_hands(b, e);
 }
 
 void
@@ -409,6 +481,7 @@ backlog_close(struct backlog *b)
 			backlog_forget(b, n->call);
 		free(n);
 	}
+	backlog_drop_hands(b);
 	hash_clear(&b->held);
 	free(b->moved);
 	free(b->seqs);

@@ -1,8 +1,8 @@
 /*
- * What the queue holds for the sender: its due calls come into their lanes as
- * there is room, and what becomes of them is noted and goes back, many in one
- * transaction. Calls in memory are a cache of the queue's: those that are not
- * under way may be dropped at any time.
+ * What the queue holds for the sender: calls that are to be sorted in, and those
+ * that are due, come into their lanes as there is room, and what becomes of them
+ * is noted and goes back, many in one transaction. Calls in memory are a cache of
+ * the queue's: those that are not under way may be dropped at any time.
  */
 #ifndef DELIVER_BACKLOG_H
 #define DELIVER_BACKLOG_H
@@ -13,7 +13,9 @@
 
 #include "base/error.h"
 #include "deliver/call.h"
+#include "deliver/hand.h"
 #include "deliver/lane.h"
+#include "deliver/result.h"
 #include "store/queue.h"
 
 struct note;
@@ -24,9 +26,14 @@ struct backlog {
 	struct lanes *lanes;        /* borrowed */
 	bool keep;         /* payloads of what is settled */
 	bool counts;       /* each lane's n_waiting */
-	bool rang;         /* there may be new calls */
+	void (*report)(void *ctx, const struct result *); /* once on record */
+	void *ctx;
+	bool rang;         /* there may be new calls; */
+	bool todo;         /* and some that are to be sorted in, */
+	bool claimed;      /* which nobody but we may do */
 	bool urgent;       /* somebody waits for a note: behind its order key */
-	int64_t flush_at_ms; /* monotonic; -1: nothing is noted */
+	int64_t flush_at_ms; /* monotonic; -1: nothing is noted or in hand */
+	struct hands hands;
 	struct hash held; /* calls in memory, by seq, until what became of
 	                    * them is stored */
 	struct note *notes, **notes_tail;
@@ -34,6 +41,7 @@ struct backlog {
 	struct lane **moved; /* whose health is to be stored */
 	size_t n_moved, cap_moved;
 	int64_t arrived;   /* calls up to there are known, and counted */
+	int64_t arriving;  /* and up to there once the transaction is over */
 	int64_t changes;   /* queue_changes as last seen */
 	int64_t *seqs;     /* scratch */
 	size_t cap_seqs;
@@ -49,6 +57,9 @@ void backlog_close(struct backlog *);
 
 /* Somebody rang: lanes of new calls get their turn. */
 int backlog_hear(struct backlog *, struct error *);
+
+/* Take what is to be sorted in, as much as is soon over. */
+int backlog_take(struct backlog *, int64_t now_ms, struct error *);
 
 /*
  * Put at most n due calls into the lane. now: wall time, wall_ms more than the
@@ -76,7 +87,11 @@ void backlog_note(struct backlog *, struct call *, const struct queue_record *,
 void backlog_note_health(struct backlog *, struct lane *, bool changed,
     int64_t now_ms);
 
-/* Store what is noted. */
-int backlog_flush(struct backlog *, int64_t wall_ms, struct error *);
+/*
+ * Store what is noted; and of what is in hand what is over or has been for long,
+ * or all of it.
+ */
+int backlog_flush(struct backlog *, int64_t now_ms, int64_t wall_ms, bool all,
+    struct error *);
 
 #endif

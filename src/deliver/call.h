@@ -17,6 +17,7 @@
 #include "json/reader.h"
 
 struct lane;
+struct hand_item;
 
 struct call {
 	struct call *next, *prev; /* in its lane, or under way */
@@ -26,7 +27,8 @@ struct call {
 	uint64_t line;
 	struct timer timer; /* of the next attempt, from memory */
 	struct entry held;  /* from a queue: by seq */
-	int64_t seq;        /* 0: from memory */
+	int64_t seq;        /* 0: from memory, or in hand: */
+	struct hand_item *item; /* of the row that it came in; NULL: in none */
 	int64_t taken_ms;   /* by the queue */
 	unsigned attempt; /* how many were begun */
 	bool probe;       /* the attempt under way: of a paused lane; */

@@ -65,8 +65,7 @@ decode(struct intake *in, struct span string, struct buf *b)
 }
 
 static int
-put(struct intake *in, const struct call *c, int64_t now_ms,
-    enum queue_put *what, struct error *e)
+add(struct intake *in, const struct call *c, int64_t now_ms, struct error *e)
 {
 	struct queue_call q = {
 		.text = c->text,
@@ -77,40 +76,25 @@ put(struct intake *in, const struct call *c, int64_t now_ms,
 		.ordered = c->ordered,
 		.key = decode(in, c->key, &in->texts[3]),
 		.body = c->body,
+		.force = in->force,
 	};
 
 	q.lane = q.webhook ? c->webhook_id : c->target->origin;
-	return queue_put(in->queue, &q, in->force, now_ms, in->repeats_ms,
-	    what, e);
-}
-
-static void
-report_repeat(struct intake *in, const struct call *c, bool conflict)
-{
-	struct result r = { .call = c, .outcome = OUTCOME_DUPLICATE,
-		.conflict = conflict, .duration_us = -1 };
-
-	if (c->target)
-		r.url = c->target->shown;
-	in->report(in->ctx, &r);
+	return queue_add_todo(in->queue, &q, now_ms, in->repeats_ms, e);
 }
 
 int
 intake_store(struct intake *in, int64_t now_ms, struct error *e)
 {
-	enum queue_put what;
 	struct call *c;
 
 	if (!in->first)
 		return 0;
 	if (queue_begin(in->queue, true, e) < 0)
 		return -1;
-	for (c = in->first; c; c = c->next) {
-		if (put(in, c, now_ms, &what, e) < 0)
+	for (c = in->first; c; c = c->next)
+		if (add(in, c, now_ms, e) < 0)
 			goto fail;
-		if (what != QUEUE_TAKEN)
-			report_repeat(in, c, what == QUEUE_CONFLICT);
-	}
 	if (queue_commit(in->queue, e) < 0)
 		goto fail;
 	drop_all(in);

@@ -12,7 +12,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "deliver/call.h"
-#include "deliver/result.h"
 #include "json/reader.h"
 #include "store/queue.h"
 
@@ -20,15 +19,13 @@ struct intake {
 	struct queue *queue; /* borrowed */
 	bool force;          /* repeats are stored, too */
 	int64_t repeats_ms;  /* what was settled so long ago is no repeat */
-	void (*report)(void *ctx, const struct result *); /* of duplicates */
-	void *ctx;
 	struct call *first, **tail;
 	size_t n, n_bytes;
 	struct json json;
 	struct buf texts[4]; /* scratch: strings decoded */
 };
 
-/* queue to ctx are set already. */
+/* All before `first` is set already. */
 void intake_open(struct intake *);
 void intake_close(struct intake *); /* what was not stored is dropped */
 

@@ -53,6 +53,7 @@ lane_new(struct lanes *l, struct span key, bool webhook)
 
 	lane->entry.key = (struct span){ alloc_copy(key.p, key.len), key.len };
 	lane->tail = &lane->head;
+	lane->fresh_tail = &lane->fresh;
 	lane->webhook = webhook;
 	lane->next_due_ms = -1;
 	hash_add(&l->table, &lane->entry);
@@ -148,28 +149,40 @@ lanes_leave(struct lanes *l, struct call *c)
 	lanes_tidy(l, lane);
 }
 
+static void
+add(struct call ***tail, struct call *c)
+{
+	c->next = NULL;
+	**tail = c;
+	*tail = &c->next;
+}
+
+static struct call *
+take(struct call **head, struct call ***tail)
+{
+	struct call *c = *head;
+
+	if (c)
+		*head = c->next;
+	if (!*head)
+		*tail = head;
+	return c;
+}
+
 void
 lane_push(struct lanes *l, struct call *c)
 {
 	struct lane *lane = c->lane;
 
-	c->next = NULL;
-	*lane->tail = c;
-	lane->tail = &c->next;
+	add(c->item ? &lane->fresh_tail : &lane->tail, c);
 	lanes_wait(l, lane);
 }
 
 struct call *
 lane_pop(struct lane *lane)
 {
-	struct call *c = lane->head;
-
-	if (c) {
-		lane->head = c->next;
-		if (!lane->head)
-			lane->tail = &lane->head;
-	}
-	return c;
+	return lane->head ? take(&lane->head, &lane->tail) :
+	    take(&lane->fresh, &lane->fresh_tail);
 }
 
 struct lane *

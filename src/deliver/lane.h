@@ -26,7 +26,8 @@ struct lane {
 	bool webhook;
 	size_t n_calls;         /* that belong to it, wherever they are */
 	size_t in_flight;
-	struct call *head, **tail; /* due */
+	struct call *head, **tail; /* due; and behind them */
+	struct call *fresh, **fresh_tail; /* those in hand */
 	size_t window;          /* how many may be in flight, as it has shown */
 	int64_t next_us;        /* its rate: not before then, monotonic */
 	bool throttled;         /* asleep for that */
@@ -85,10 +86,16 @@ void lanes_leave(struct lanes *, struct call *);
 /* Free the lane if there are many and nothing speaks for this one. */
 void lanes_tidy(struct lanes *, struct lane *);
 
+static inline bool
+lane_has_due(const struct lane *lane)
+{
+	return lane->head || lane->fresh;
+}
+
 /* A joined call is due: it queues up. */
 void lane_push(struct lanes *, struct call *);
 
-/* The due call at the head, or NULL. */
+/* The first due call, or NULL. */
 struct call *lane_pop(struct lane *);
 
 /* The lane is to get its turn. */

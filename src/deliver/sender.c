@@ -102,7 +102,6 @@ report(struct sender *s, struct result *r)
 	const struct target *t = target_of(r->call);
 
 	r->url = t ? t->shown : (struct span){ "", 0 };
-	r->stored = s->backlog != NULL;
 	s->report(s->ctx, r);
 }
 
@@ -141,12 +140,12 @@ static void
 settle(struct sender *s, struct result *r, struct call *c,
     const struct http_result *h)
 {
-	r->call = c;
-	report(s, r);
 	if (s->backlog) {
 		note(s, c, r, h);
 		return;
 	}
+	r->call = c;
+	report(s, r);
 	s->n_calls--;
 	s->n_bytes -= c->text.len;
 	lanes_leave(&s->lanes, c);
@@ -312,7 +311,7 @@ ready(void *ctx, struct lane *lane)
 		lane->next_due_ms = -1;
 		lane->more = true;
 	}
-	if (!lane->head && !lane->more)
+	if (!lane_has_due(lane) && !lane->more)
 		return lane->next_due_ms < 0 ? LANE_ASLEEP :
 		    sleep_until(s, lane, lane->next_due_ms);
 	look_up(s, lane);
@@ -431,7 +430,7 @@ start_one(struct sender *s, struct lane *lane, struct error *e)
 {
 	struct call *c;
 
-	if (!lane->head && fill(s, lane, e) < 0)
+	if (!lane->head && lane->more && fill(s, lane, e) < 0)
 		return -1;
 	c = lane_pop(lane);
 	if (!c)
@@ -451,9 +450,13 @@ exchange(struct sender *s, struct error *e)
 
 	if ((b->urgent || b->n_notes >= MAX_NOTES ||
 	    (b->flush_at_ms >= 0 && s->now_ms >= b->flush_at_ms)) &&
-	    backlog_flush(b, s->now_ms + s->wall_ms, e) < 0)
+	    backlog_flush(b, s->now_ms, s->now_ms + s->wall_ms, false, e) < 0)
 		return -1;
-	return b->rang && !s->stopping ? backlog_hear(b, e) : 0;
+	if (s->stopping)
+		return 0;
+	if (b->rang && backlog_hear(b, e) < 0)
+		return -1;
+	return b->todo ? backlog_take(b, s->now_ms, e) : 0;
 }
 
 static void
@@ -600,12 +603,12 @@ again(struct sender *s, struct call *c, struct result *r,
     const struct http_result *h)
 {
 	r->outcome = OUTCOME_RETRY;
-	r->call = c;
-	report(s, r);
 	if (s->backlog) {
 		note(s, c, r, h);
 		return;
 	}
+	r->call = c;
+	report(s, r);
 	if (c->lane->webhook) {
 		target_release(c->target);
 		c->target = NULL;
@@ -699,7 +702,7 @@ sender_is_idle(const struct sender *s)
 	const struct backlog *b = s->backlog;
 
 	return s->in_flight == 0 && !b->notes && !b->n_moved && !b->rang &&
-	    !s->lanes.turn && !s->n_throttled;
+	    !b->todo && !b->hands.first && !s->lanes.turn && !s->n_throttled;
 }
 
 static int

@@ -36,6 +36,7 @@ struct db {
 	bool locked;   /* by us */
 	bool full;     /* synchronous is */
 	bool durable;  /* the transaction is */
+	unsigned n_commits; /* since the WAL was copied back */
 	int64_t busy_ms; /* since when another is waited for, */
 	int64_t patience_ms; /* and how long; may be set once it is open */
 	int bind;      /* the first failed bind since the last step */
@@ -92,6 +93,10 @@ void db_rollback(struct db *);
 
 /* Take the lock: 1, or 0: another process has it. -1: error. */
 int db_lock(struct db *, struct error *);
+
+/* Another lock, for a moment or as long: 1, or 0: another process has it. */
+int db_claim(struct db *, struct error *);
+void db_disclaim(struct db *);
 
 /*
  * db->inotify is readable when something happened: another rang (true here), or

@@ -84,6 +84,11 @@ static const char schema[] =
 
 /* Not in the first schema: files of earlier versions lack it. */
 static const char later_schema[] =
+    "CREATE TABLE IF NOT EXISTS todo("
+    "no INTEGER PRIMARY KEY,"  /* in order of commit */
+    "taken INTEGER NOT NULL,"
+    "repeats INTEGER NOT NULL," /* ms: see queue_put */
+    "calls BLOB NOT NULL);"    /* queue_todo.c: struct item, and bytes */
     "CREATE TABLE IF NOT EXISTS feed("
     "no INTEGER PRIMARY KEY,"  /* how many there were, with these */
     "entries BLOB NOT NULL);"  /* struct feed_entry: a transaction's */
@@ -147,6 +152,7 @@ queue_close(struct queue *q)
 		free(q->lanes[i].name);
 	buf_clear(&q->text);
 	buf_clear(&q->name);
+	buf_clear(&q->todo);
 	buf_clear(&q->feed);
 	free(q);
 }
@@ -212,7 +218,7 @@ queue_commit(struct queue *q, struct error *e)
 {
 	bool fed = q->feed.len > 0;
 
-	if (queue_write_ids(q, e) < 0 || queue_write_hours(q, e) < 0 ||
+	if (queue_write_todo(q, e) < 0 || queue_write_ids(q, e) < 0 || queue_write_hours(q, e) < 0 ||
 	    (fed && write_feed(q, e) < 0) || db_commit(&q->db, e) < 0)
 		return -1;
 	if (fed)
@@ -230,7 +236,7 @@ queue_rollback(struct queue *q)
 	for (i = 0; i < LANE_SLOTS; i++)
 		q->lanes[i].no = 0;
 	memset(q->hours, 0, sizeof(q->hours));
-	q->feed.len = 0;
+	q->todo.len = q->feed.len = 0;
 	q->ids.no = -1;
 }
 
@@ -256,6 +262,18 @@ int
 queue_lock(struct queue *q, struct error *e)
 {
 	return db_lock(&q->db, e);
+}
+
+int
+queue_claim(struct queue *q, struct error *e)
+{
+	return db_claim(&q->db, e);
+}
+
+void
+queue_disclaim(struct queue *q)
+{
+	db_disclaim(&q->db);
 }
 
 int

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/span.h"
 
@@ -87,17 +88,66 @@ struct queue_call {
 	bool ordered;      /* has an order key: */
 	struct span key;
 	struct span body;
+	bool force;        /* it is no repeat, whatever is there */
 };
+
+/*
+ * Store a call as it came, for one who sorts it in. repeats_ms: for queue_put.
+ */
+int queue_add_todo(struct queue *, const struct queue_call *, int64_t now_ms,
+    int64_t repeats_ms, struct error *);
+
+/*
+ * Sorting in. One process at a time does: the one that delivers, from when it has
+ * the claim; else anybody for a moment.
+ */
+int queue_claim(struct queue *, struct error *); /* 1; 0: another has it */
+void queue_disclaim(struct queue *);
+
+/* What was stored together, up to 64 KiB and a call. */
+struct queue_todo {
+	int64_t no;
+	int64_t taken_ms, repeats_ms;
+	struct buf bytes; /* the reader's */
+};
+
+/* The first after that one: 1, or 0: there is none. */
+int queue_next_todo(struct queue *, int64_t no, struct queue_todo *,
+    struct error *);
+
+/*
+ * Its call at *at, which moves on from 0: spans into bytes, with BUF_PAD behind.
+ * 1, or 0: that was the last one.
+ */
+int queue_todo_call(const struct queue *, const struct queue_todo *, size_t *at,
+    struct queue_call *, struct error *);
+
+/* In the transaction that puts its calls: it is over, but for what is left. */
+int queue_end_todo(struct queue *, int64_t no, struct span left,
+    struct error *);
 
 enum queue_put { QUEUE_TAKEN, QUEUE_DUPLICATE, QUEUE_CONFLICT };
 
+struct queue_place { int64_t seq, lane; };
+
 /*
- * Store a call, unless its id is there already, not dead and settled after
- * repeats_ms: then it is a duplicate, or a conflict if its body differs.
- * force: store it all the same.
+ * Put a call where it is sent from, unless its id is there already, not dead and
+ * settled less than repeats_ms before it was taken: then it is a duplicate, or a
+ * conflict if its body differs.
  */
-int queue_put(struct queue *, const struct queue_call *, bool force,
-    int64_t now_ms, int64_t repeats_ms, enum queue_put *, struct error *);
+int queue_put(struct queue *, const struct queue_call *, int64_t taken_ms,
+    int64_t repeats_ms, enum queue_put *, struct queue_place *,
+    struct error *);
+
+/*
+ * May it be sent before it is put? 1: it has no order key, its id is not there,
+ * and its lane is, which is given.
+ */
+int queue_is_fresh(struct queue *, const struct queue_call *, int64_t *lane,
+    struct error *);
+
+/* For who shows what is there: sort in at most so many. 1: there are more. */
+int queue_sort(struct queue *, size_t max, struct error *);
 
 /* Delivering */
 
@@ -175,6 +225,10 @@ struct queue_record {
 	int64_t dns_us, connect_us, tls_us, first_us; /* -1: not known */
 	struct span answer;  /* the first of its body */
 };
+
+/* Put a fresh call that was sent meanwhile. Sets the record's seq. */
+int queue_put_done(struct queue *, const struct queue_call *, int64_t taken_ms,
+    struct queue_record *, struct error *);
 
 /*
  * Record it. *released: a call behind it in its order key now waits. What is

@@ -12,9 +12,11 @@
 enum queue_statement {
 	Q_READ, Q_READ_END, Q_CHANGED,
 	/* storing */
+	Q_ADD_TODO, Q_NEXT_TODO, Q_LEAVE_TODO, Q_DELETE_TODO,
+	/* sorting in */
 	Q_LANE_OF_WEBHOOK, Q_LANE_OF_ORIGIN, Q_ADD_LANE, Q_BEHIND, Q_PUT,
-	Q_PUT_PAYLOAD, Q_SAME, Q_FORGET_SAME, Q_SEQ_OF_SAME, Q_SAME_OF,
-	Q_PUT_AGAIN, Q_MOVE_PAYLOAD, Q_ID_BLOCK, Q_ID_BLOCKS,
+	Q_PUT_PAYLOAD, Q_SAME, Q_HAS_SAME, Q_FORGET_SAME, Q_SEQ_OF_SAME,
+	Q_SAME_OF, Q_PUT_AGAIN, Q_MOVE_PAYLOAD, Q_ID_BLOCK, Q_ID_BLOCKS,
 	Q_HAS_ID, Q_PUT_ID_BLOCK,
 	/* delivering */
 	Q_LANE, Q_NEXT_LANE, Q_ARRIVALS, Q_LAST, Q_CHANGES, Q_DUE, Q_NEXT_DUE,
@@ -50,6 +52,8 @@ struct queue {
 		int64_t no;
 	} lanes[LANE_SLOTS];
 	struct buf text, name; /* of the row and the lane read last */
+	struct buf todo;       /* the row of the table todo that is begun */
+	int64_t todo_ms, todo_repeats_ms;
 	struct hour hours[HOUR_SLOTS]; /* written when committing, */
 	struct buf feed;               /* and struct feed_entries, */
 	struct id_block {              /* and what calls have for ids */
@@ -90,6 +94,12 @@ feed_state(int64_t attempts, bool settled)
 
 /* "QUEUE-shm": who follows watches it. NULL: there is none. */
 char *queue_bell(const struct queue *);
+
+/* Write what queue_add_todo has gathered. */
+int queue_write_todo(struct queue *, struct error *);
+
+/* The rows that a record has beside that of its call: feed, attempt, hour. */
+int queue_note(struct queue *, const struct queue_record *, struct error *);
 
 /* Write the hashes of ids of what was stored. */
 int queue_write_ids(struct queue *, struct error *);

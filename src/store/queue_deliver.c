@@ -339,22 +339,27 @@ settle(struct queue *q, const struct queue_record *r, bool *released,
 }
 
 int
-queue_record(struct queue *q, const struct queue_record *r, bool *released,
-    struct error *e)
+queue_note(struct queue *q, const struct queue_record *r, struct error *e)
 {
 	struct feed_entry entry = { r->seq, feed_state(r->attempts,
 	    r->outcome != OUTCOME_RETRY) };
+
+	buf_add(&q->feed, (const char *)&entry, sizeof(entry));
+	if (r->sent && add_attempt(q, r, e) < 0)
+		return -1;
+	return count(q, r, e);
+}
+
+int
+queue_record(struct queue *q, const struct queue_record *r, bool *released,
+    struct error *e)
+{
 	int n;
 
 	*released = false;
 	n = r->outcome == OUTCOME_RETRY ? retry(q, r, e) :
 	    settle(q, r, released, e);
-	if (n <= 0)
-		return n;
-	buf_add(&q->feed, (const char *)&entry, sizeof(entry));
-	if (r->sent && add_attempt(q, r, e) < 0)
-		return -1;
-	return count(q, r, e);
+	return n <= 0 ? n : queue_note(q, r, e);
 }
 
 int

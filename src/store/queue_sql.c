@@ -24,11 +24,12 @@ const char *const queue_sql[Q_N] = {
 	[Q_BEHIND] = "SELECT 1 FROM call "
 	    "WHERE lane = ?1 AND turn = ?2 AND due IS NOT NULL LIMIT 1",
 	[Q_PUT] = "INSERT INTO call(lane, due, outcome, attempts, taken, "
-	    "settled, turn, body, same, id, event, name) "
-	    "VALUES(?1, ?2, 0, 0, ?3, ?3, ?4, ?5, ?6, ?7, ?8, ?9) "
+	    "settled, turn, body, same, id, event, name, reason) "
+	    "VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) "
 	    "ON CONFLICT DO NOTHING",
 	[Q_PUT_PAYLOAD] = "INSERT INTO payload VALUES(?1, ?2)",
 	[Q_SAME] = "SELECT id, body, outcome, settled FROM call WHERE same = ?1",
+	[Q_HAS_SAME] = "SELECT 1 FROM call WHERE same = ?1",
 	[Q_FORGET_SAME] = "UPDATE call SET same = NULL WHERE same = ?1",
 
 	[Q_SEQ_OF_SAME] = "SELECT seq FROM call WHERE same = ?1 AND id = ?2",
@@ -44,6 +45,13 @@ const char *const queue_sql[Q_N] = {
 	[Q_ID_BLOCKS] = "SELECT no, hashes FROM id_block ORDER BY no DESC",
 	[Q_HAS_ID] = "SELECT 1 FROM call WHERE seq = ?1 AND id = ?2",
 	[Q_PUT_ID_BLOCK] = "INSERT OR REPLACE INTO id_block VALUES(?1, ?2)",
+
+	[Q_ADD_TODO] = "INSERT INTO todo(taken, repeats, calls) "
+	    "VALUES(?1, ?2, ?3)",
+	[Q_NEXT_TODO] = "SELECT no, taken, repeats, calls FROM todo "
+	    "WHERE no > ?1 ORDER BY no LIMIT 1",
+	[Q_LEAVE_TODO] = "UPDATE todo SET calls = ?2 WHERE no = ?1",
+	[Q_DELETE_TODO] = "DELETE FROM todo WHERE no = ?1",
 
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",
 	[Q_NEXT_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no > ?1 "

@@ -48,8 +48,9 @@ add_lane(struct queue *q, const struct queue_call *c, int64_t *no,
 	return 0;
 }
 
+/* 0: it has none yet. */
 static int
-lane_of(struct queue *q, const struct queue_call *c, int64_t *no,
+find_lane(struct queue *q, const struct queue_call *c, int64_t *no,
     struct error *e)
 {
 	struct lane_slot *slot = slot_of(q, c);
@@ -63,10 +64,22 @@ lane_of(struct queue *q, const struct queue_call *c, int64_t *no,
 		db_bind_text(&q->db, stmt, 1, c->lane);
 		if (db_number(&q->db, stmt, 0, &slot->no, e) < 0)
 			return -1;
-		if (!slot->no && add_lane(q, c, &slot->no, e) < 0)
-			return -1;
 	}
 	*no = slot->no;
+	return 0;
+}
+
+static int
+lane_of(struct queue *q, const struct queue_call *c, int64_t *no,
+    struct error *e)
+{
+	if (find_lane(q, c, no, e) < 0)
+		return -1;
+	if (*no)
+		return 0;
+	if (add_lane(q, c, no, e) < 0)
+		return -1;
+	slot_of(q, c)->no = *no;
 	return 0;
 }
 
@@ -232,7 +245,7 @@ queue_find_id(struct queue *q, struct span id, int64_t *seq, int64_t *covered,
 	return r;
 }
 
-/* Storing */
+/* Putting */
 
 /* Is an unsettled call of the same order key there? */
 static int
@@ -260,17 +273,46 @@ put_payload(struct queue *q, int64_t seq, struct span text, struct error *e)
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
-/* 1: stored, 0: its key is there already. */
+/* The columns that tell how far a call is. */
+struct stage {
+	int64_t due; /* as in the table; SETTLED: NULL */
+	int64_t outcome, attempts, settled;
+	const char *reason;
+};
+
+enum { SETTLED = -2 };
+
+static struct stage
+stage_of(const struct queue_record *r, int64_t taken_ms)
+{
+	if (!r)
+		return (struct stage){ .settled = taken_ms };
+	if (r->outcome == OUTCOME_RETRY)
+		return (struct stage){ .due = r->due_ms,
+			.attempts = r->attempts, .settled = taken_ms };
+	return (struct stage){ .due = SETTLED, .outcome = (int64_t)r->outcome,
+		.attempts = r->attempts, .settled = r->time_ms,
+		.reason = r->reason };
+}
+
+static void
+bind_or_null(struct queue *q, sqlite3_stmt *stmt, int i, bool is, int64_t n)
+{
+	if (is)
+		db_bind_int(&q->db, stmt, i, n);
+	else
+		(void)sqlite3_bind_null(stmt, i);
+}
+
+/* How many rows were put: 0 if its key is there already. */
 static int
-put(struct queue *q, const struct queue_call *c, struct span same,
-    int64_t now_ms, struct error *e)
+put_row(struct queue *q, const struct queue_call *c, struct span same,
+    int64_t lane, const struct stage *s, int64_t taken_ms, struct error *e)
 {
 	sqlite3_stmt *stmt;
-	int64_t lane, turn = 0, seq;
-	int behind = 0, n;
+	int64_t turn = 0, due = s->due;
+	int behind = 0;
 
-	if (lane_of(q, c, &lane, e) < 0)
-		return -1;
 	if (c->ordered) {
 		turn = (int64_t)(hash(c->key) >> 1);
 		behind = is_behind(q, lane, turn, e);
@@ -279,23 +321,41 @@ put(struct queue *q, const struct queue_call *c, struct span same,
 	if (!stmt)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, lane);
-	db_bind_int(&q->db, stmt, 2, behind ? -1 : 0);
-	db_bind_int(&q->db, stmt, 3, now_ms);
-	if (c->ordered)
-		db_bind_int(&q->db, stmt, 4, turn);
-	else
-		(void)sqlite3_bind_null(stmt, 4);
-	db_bind_int(&q->db, stmt, 5, (int64_t)hash(c->body));
-	db_bind_blob(&q->db, stmt, 6, same);
-	db_bind_text(&q->db, stmt, 7, c->id);
-	db_bind_text(&q->db, stmt, 8, c->event);
-	db_bind_text(&q->db, stmt, 9, c->name);
-	n = db_run(&q->db, stmt, e);
+	bind_or_null(q, stmt, 2, due != SETTLED, behind ? -1 : due);
+	db_bind_int(&q->db, stmt, 3, s->outcome);
+	db_bind_int(&q->db, stmt, 4, s->attempts);
+	db_bind_int(&q->db, stmt, 5, taken_ms);
+	db_bind_int(&q->db, stmt, 6, s->settled);
+	bind_or_null(q, stmt, 7, c->ordered, turn);
+	db_bind_int(&q->db, stmt, 8, (int64_t)hash(c->body));
+	db_bind_blob(&q->db, stmt, 9, same);
+	db_bind_text(&q->db, stmt, 10, c->id);
+	db_bind_text(&q->db, stmt, 11, c->event);
+	db_bind_text(&q->db, stmt, 12, c->name);
+	db_bind_text(&q->db, stmt, 13, s->reason ? span_of(s->reason) :
+	    (struct span){ 0 });
+	return db_run(&q->db, stmt, e);
+}
+
+/* 1: put there; 0: its key is there already. */
+static int
+put(struct queue *q, const struct queue_call *c, struct span same,
+    const struct queue_record *r, int64_t taken_ms, struct queue_place *place,
+    struct error *e)
+{
+	struct stage s = stage_of(r, taken_ms);
+	int n;
+
+	if (lane_of(q, c, &place->lane, e) < 0)
+		return -1;
+	n = put_row(q, c, same, place->lane, &s, taken_ms, e);
 	if (n <= 0)
 		return n;
-	seq = sqlite3_last_insert_rowid(q->db.sqlite);
-	return put_payload(q, seq, c->text, e) < 0 ||
-	    note_id(q, seq, hash_of_id(c->id), e) < 0 ? -1 : 1;
+	place->seq = sqlite3_last_insert_rowid(q->db.sqlite);
+	if ((s.due != SETTLED || r->keep) &&
+	    put_payload(q, place->seq, c->text, e) < 0)
+		return -1;
+	return note_id(q, place->seq, hash_of_id(c->id), e) < 0 ? -1 : 1;
 }
 
 enum { REPEATS, ANOTHER_ID, GONE };
@@ -340,28 +400,71 @@ forget(struct queue *q, struct span same, struct error *e)
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
+static struct span
+key_of(const struct queue_call *c, unsigned char bytes[SAME_BYTES])
+{
+	return c->id.len && !c->force ? same_of(c->id, c->event, bytes) :
+	    (struct span){ 0 };
+}
+
 int
-queue_put(struct queue *q, const struct queue_call *c, bool force,
-    int64_t now_ms, int64_t repeats_ms, enum queue_put *what, struct error *e)
+queue_put(struct queue *q, const struct queue_call *c, int64_t taken_ms,
+    int64_t repeats_ms, enum queue_put *what, struct queue_place *place,
+    struct error *e)
 {
 	unsigned char bytes[SAME_BYTES];
-	struct span same = { 0 };
+	struct span same = key_of(c, bytes);
 	int r;
 
 	*what = QUEUE_TAKEN;
-	if (c->id.len && !force)
-		same = same_of(c->id, c->event, bytes);
-	r = put(q, c, same, now_ms, e);
+	r = put(q, c, same, NULL, taken_ms, place, e);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
-	r = compare(q, c, same, now_ms - repeats_ms, what, e);
+	r = compare(q, c, same, taken_ms - repeats_ms, what, e);
 	if (r < 0 || r == REPEATS)
 		return r;
 	*what = QUEUE_TAKEN;
 	if (r == GONE && forget(q, same, e) < 0)
 		return -1;
-	return put(q, c, r == GONE ? same : (struct span){ 0 }, now_ms, e) < 0 ?
-	    -1 : 0;
+	return put(q, c, r == GONE ? same : (struct span){ 0 }, NULL, taken_ms,
+	    place, e) < 0 ? -1 : 0;
+}
+
+int
+queue_is_fresh(struct queue *q, const struct queue_call *c, int64_t *lane,
+    struct error *e)
+{
+	unsigned char bytes[SAME_BYTES];
+	struct span same = key_of(c, bytes);
+	sqlite3_stmt *stmt;
+	int64_t found;
+
+	if (find_lane(q, c, lane, e) < 0)
+		return -1;
+	if (!*lane || c->ordered)
+		return 0;
+	if (!same.len)
+		return 1;
+	stmt = db_stmt(&q->db, Q_HAS_SAME, e);
+	if (!stmt)
+		return -1;
+	db_bind_blob(&q->db, stmt, 1, same);
+	return db_number(&q->db, stmt, 0, &found, e) < 0 ? -1 : found == 0;
+}
+
+int
+queue_put_done(struct queue *q, const struct queue_call *c, int64_t taken_ms,
+    struct queue_record *r, struct error *e)
+{
+	unsigned char bytes[SAME_BYTES];
+	struct queue_place place;
+	int n = put(q, c, key_of(c, bytes), r, taken_ms, &place, e);
+
+	/* It was fresh: at most another's id may have that key since. */
+	if (n == 0)
+		n = put(q, c, (struct span){ 0 }, r, taken_ms, &place, e);
+	r->seq = place.seq;
+	return n < 0 ? -1 : queue_note(q, r, e);
 }
 
 int

@@ -15,7 +15,8 @@ calls_of() {
 	BEGIN {
 		srand(7)
 		for (i = 0; i < n; i++) {
-			ms = sprintf("%012x", 1795000000000 + int(i / 300))
+			t = 1795000000000 + int(i / 300) # %x is of 32 bits in mawk
+			ms = sprintf("%06x%06x", int(t / 16777216), t % 16777216)
 			e = kind == "v7" ? substr(ms, 1, 8) "-" substr(ms, 9) "-7" hex(3) "-8" hex(3) "-" hex(12) : hex(32)
 			printf "{\"url\":\"http://127.0.0.1:9/\",\"headers\":{},\"id\":\"msg_%s\",\"event\":\"%s\",\"name\":\"ping\",\"webhook\":\"w%d\",\"body\":%s}\n", hex(32), e, i % hooks, body
 		}

@@ -39,6 +39,11 @@ wait_until() {
 	done
 }
 
+# sort_in QUEUE: what was stored in it becomes rows of its table call.
+sort_in() {
+	hook-admin -q "$1" stats >/dev/null
+}
+
 # start_sink [OPTION…]: a receiver on a port of its own. Sets SINK_PORT, SINK_LOG
 # (a line a request) and SINK_PID. Several may run.
 start_sink() {

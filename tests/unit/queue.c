@@ -55,8 +55,9 @@ open_queue(void)
 }
 
 static enum queue_put
-put_call(struct queue *q, struct queue_call c, bool force, int64_t now)
+put_call(struct queue *q, struct queue_call c, int64_t now)
 {
+	struct queue_place place;
 	enum queue_put what;
 	struct error e;
 
@@ -66,7 +67,7 @@ put_call(struct queue *q, struct queue_call c, bool force, int64_t now)
 	if (!c.text.len)
 		c.text = SPAN("{}");
 	must(queue_begin(q, true, &e), &e);
-	must(queue_put(q, &c, force, now, 1000, &what, &e), &e);
+	must(queue_put(q, &c, now, 1000, &what, &place, &e), &e);
 	must(queue_commit(q, &e), &e);
 	return what;
 }
@@ -75,14 +76,14 @@ static enum queue_put
 put_id(struct queue *q, const char *id, const char *body, int64_t now)
 {
 	return put_call(q, (struct queue_call){ .id = span_of(id),
-		.body = span_of(body) }, false, now);
+		.body = span_of(body) }, now);
 }
 
 static enum queue_put
 put_key(struct queue *q, const char *key)
 {
 	return put_call(q, (struct queue_call){ .ordered = true,
-		.key = span_of(key) }, false, 1);
+		.key = span_of(key) }, 1);
 }
 
 static bool
@@ -136,13 +137,14 @@ test_repeats(void)
 	check(put_id(q, "a", "[]", 20) == QUEUE_CONFLICT,
 	    "a repeat with another body is a conflict");
 	check(put_id(q, "b", "{}", 20) == QUEUE_TAKEN, "another id is taken");
-	check(put_call(q, bare, false, 30) == QUEUE_TAKEN &&
-	    put_call(q, bare, false, 30) == QUEUE_TAKEN,
+	check(put_call(q, bare, 30) == QUEUE_TAKEN &&
+	    put_call(q, bare, 30) == QUEUE_TAKEN,
 	    "calls without an id are all distinct");
-	check(put_call(q, timed, false, 30) == QUEUE_TAKEN &&
-	    put_call(q, timed, false, 30) == QUEUE_DUPLICATE,
+	check(put_call(q, timed, 30) == QUEUE_TAKEN &&
+	    put_call(q, timed, 30) == QUEUE_DUPLICATE,
 	    "an event's id that begins with its time");
-	check(put_call(q, (struct queue_call){ .id = SPAN("a") }, true, 30) ==
+	check(put_call(q, (struct queue_call){ .id = SPAN("a"),
+	    .force = true }, 30) ==
 	    QUEUE_TAKEN, "force takes it all the same");
 	record(q, 1, OUTCOME_DELIVERED, 0, 40);
 	check(put_id(q, "a", "{}", 1039) == QUEUE_DUPLICATE,
@@ -165,7 +167,7 @@ test_order(void)
 	put_key(q, "x");                            /* 1 */
 	put_key(q, "x");                            /* 2, behind 1 */
 	put_key(q, "y");                            /* 3 */
-	put_call(q, (struct queue_call){ 0 }, false, 1); /* 4: no order */
+	put_call(q, (struct queue_call){ 0 }, 1); /* 4: no order */
 	put_key(q, "x");                            /* 5, behind 1 and 2 */
 	put_key(q, "");                             /* 6: the empty key is one */
 	put_key(q, "");                             /* 7, behind 6 */
@@ -199,11 +201,11 @@ test_reading(void)
 
 	check(queue_lock(q, &e) == 1, "one has the lock");
 	check(queue_lock(other, &e) == 0, "another one has not");
-	put_call(other, (struct queue_call){ .text = SPAN("{\"k\":1}") }, false,
+	put_call(other, (struct queue_call){ .text = SPAN("{\"k\":1}") },
 	    77);
 	check(poll(&bell, 1, 0) == 1 && queue_heard(q) && !queue_heard(q),
 	    "who delivers hears that another stored");
-	put_call(q, (struct queue_call){ .lane = SPAN("second") }, false, 78);
+	put_call(q, (struct queue_call){ .lane = SPAN("second") }, 78);
 	check(poll(&bell, 1, 0) == 0, "and does not ring for itself");
 	check(queue_arrivals(q, &seq, lanes, 8, &e) == 2 && seq == 2 &&
 	    lanes[0] == 1 && lanes[1] == 2, "arrivals name their lanes");
