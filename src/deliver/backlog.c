@@ -466,8 +466,11 @@ backlog_flush(struct backlog *b, int64_t now_ms, int64_t wall_ms, bool all,
 		queue_rollback(b->queue);
 		return -1;
 	}
+	/* In the order in which they were recorded. */
+	if (backlog_finish_hands(b, e) < 0)
+		return -1;
 	finish_notes(b);
-	return backlog_finish_hands(b, e);
+	return 0;
 }
 
 void

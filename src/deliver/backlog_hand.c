@@ -59,7 +59,7 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 	int fresh;
 
 	(void)queue_todo_call(b->queue, &item->hand->row, &at, &q, e);
-	if (!hands_note_id(&b->hands, item, &q)) {
+	if (q.known != QUEUE_TAKEN || !hands_note_id(&b->hands, item, &q)) {
 		leave(item, now_ms, BACKLOG_GATHER_MS);
 		return 0;
 	}
@@ -127,7 +127,7 @@ backlog_take(struct backlog *b, int64_t now_ms, struct error *e)
 			backlog_flush_at(b, now_ms + CLAIM_MS);
 		if (r <= 0)
 			return r;
-		b->claimed = true;
+		b->claimed = b->rang = true; /* who had it put calls */
 	}
 	if (queue_begin_reading(b->queue, e) < 0)
 		return -1;
@@ -179,7 +179,7 @@ put_row(struct backlog *b, struct hand *h, struct error *e)
 			return error_set(e, "the delivery queue: a call that is "
 			    "under way was put by another program");
 	}
-	return queue_end_todo(b->queue, row->no, (struct span){ 0 }, e);
+	return queue_end_todo(b->queue, row->no, e);
 }
 
 int

@@ -80,6 +80,8 @@ int queue_end_reading(struct queue *, struct error *);
 
 /* Storing, inside a durable transaction */
 
+enum queue_put { QUEUE_TAKEN, QUEUE_DUPLICATE, QUEUE_CONFLICT };
+
 struct queue_call {
 	struct span text;  /* the line */
 	struct span id, event, name; /* decoded; empty: none */
@@ -89,6 +91,7 @@ struct queue_call {
 	struct span key;
 	struct span body;
 	bool force;        /* it is no repeat, whatever is there */
+	enum queue_put known; /* a repeat that is only to be told */
 };
 
 /*
@@ -122,16 +125,13 @@ int queue_next_todo(struct queue *, int64_t no, struct queue_todo *,
 int queue_todo_call(const struct queue *, const struct queue_todo *, size_t *at,
     struct queue_call *, struct error *);
 
-/* In the transaction that puts its calls: it is over, but for what is left. */
-int queue_end_todo(struct queue *, int64_t no, struct span left,
-    struct error *);
-
-enum queue_put { QUEUE_TAKEN, QUEUE_DUPLICATE, QUEUE_CONFLICT };
+/* In the transaction that puts its calls: it is over. */
+int queue_end_todo(struct queue *, int64_t no, struct error *);
 
 struct queue_place { int64_t seq, lane; };
 
 /*
- * Put a call where it is sent from, unless its id is there already, not dead and
+ * Put a call where it is sent from, unless it is known as a repeat, or its id is there already, not dead and
  * settled less than repeats_ms before it was taken: then it is a duplicate, or a
  * conflict if its body differs.
  */
@@ -146,7 +146,10 @@ int queue_put(struct queue *, const struct queue_call *, int64_t taken_ms,
 int queue_is_fresh(struct queue *, const struct queue_call *, int64_t *lane,
     struct error *);
 
-/* For who shows what is there: sort in at most so many. 1: there are more. */
+/*
+ * For who shows what is there and does not deliver: sort in at most so many. What
+ * is a repeat is kept, for the one who delivers to tell. 1: there are more.
+ */
 int queue_sort(struct queue *, size_t max, struct error *);
 
 /* Delivering */

@@ -416,7 +416,9 @@ queue_put(struct queue *q, const struct queue_call *c, int64_t taken_ms,
 	struct span same = key_of(c, bytes);
 	int r;
 
-	*what = QUEUE_TAKEN;
+	*what = c->known;
+	if (c->known != QUEUE_TAKEN)
+		return 0;
 	r = put(q, c, same, NULL, taken_ms, place, e);
 	if (r != 0)
 		return r < 0 ? -1 : 0;

@@ -12,7 +12,7 @@ enum part { TEXT, ID, EVENT, NAME, LANE, KEY, BODY, N_PARTS };
 /* One in a row: this, then the call's bytes. */
 struct item {
 	uint32_t size; /* with the bytes */
-	uint8_t webhook, ordered, force, unused;
+	uint8_t webhook, ordered, force, known;
 	struct { uint32_t at, len; } parts[N_PARTS]; /* among the bytes */
 };
 
@@ -39,7 +39,7 @@ add_item(struct buf *b, const struct queue_call *c)
 		[EVENT] = c->event, [NAME] = c->name, [LANE] = c->lane,
 		[KEY] = c->key, [BODY] = c->body };
 	struct item item = { .webhook = c->webhook, .ordered = c->ordered,
-		.force = c->force };
+		.force = c->force, .known = (uint8_t)c->known };
 	size_t start = b->len, bytes = start + sizeof(item);
 	int i;
 
@@ -144,63 +144,74 @@ queue_todo_call(const struct queue *q, const struct queue_todo *row, size_t *at,
 		.event = parts[EVENT], .name = parts[NAME],
 		.lane = parts[LANE], .webhook = item.webhook != 0,
 		.ordered = item.ordered != 0, .key = parts[KEY],
-		.body = parts[BODY], .force = item.force != 0 };
+		.body = parts[BODY], .force = item.force != 0,
+		.known = (enum queue_put)item.known };
 	*at += item.size;
 	return 1;
 }
 
 int
-queue_end_todo(struct queue *q, int64_t no, struct span left, struct error *e)
+queue_end_todo(struct queue *q, int64_t no, struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&q->db, left.len ? Q_LEAVE_TODO :
-	    Q_DELETE_TODO, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_DELETE_TODO, e);
 
 	if (!stmt)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, no);
-	if (left.len)
-		db_bind_blob(&q->db, stmt, 2, left);
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 /* Sorting in for who does not deliver */
 
-/* Repeats are left for one who tells them. */
 static int
-put_calls(struct queue *q, const struct queue_todo *row, struct buf *left,
+put_calls(struct queue *q, const struct queue_todo *row, struct buf *repeats,
     struct error *e)
 {
-	size_t at = 0, before;
+	struct queue_place place;
 	enum queue_put what;
 	struct queue_call c;
-	struct queue_place place;
+	size_t at = 0;
 	int r;
 
-	while (before = at, (r = queue_todo_call(q, row, &at, &c, e)) == 1) {
+	while ((r = queue_todo_call(q, row, &at, &c, e)) == 1) {
 		if (queue_put(q, &c, row->taken_ms, row->repeats_ms, &what,
 		    &place, e) < 0)
 			return -1;
+		c.known = what;
 		if (what != QUEUE_TAKEN)
-			buf_add(left, row->bytes.p + before, at - before);
+			add_item(repeats, &c);
 	}
 	return r;
 }
 
 static int
+keep(struct queue *q, int64_t no, struct span repeats, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_KEEP_TODO, e);
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, no);
+	db_bind_blob(&q->db, stmt, 2, repeats);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+}
+
+static int
 sort_row(struct queue *q, const struct queue_todo *row, struct error *e)
 {
-	struct buf left = { 0 };
+	struct buf repeats = { 0 };
 	int r = queue_begin(q, false, e);
 
 	if (r == 0)
-		r = put_calls(q, row, &left, e);
-	if (r == 0 && left.len < row->bytes.len)
-		r = queue_end_todo(q, row->no, buf_bytes(&left), e);
+		r = put_calls(q, row, &repeats, e);
+	if (r == 0)
+		r = repeats.len ? keep(q, row->no, buf_bytes(&repeats), e) :
+		    queue_end_todo(q, row->no, e);
 	if (r == 0)
 		r = queue_commit(q, e);
 	if (r < 0)
 		queue_rollback(q);
-	buf_clear(&left);
+	buf_clear(&repeats);
 	return r;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "store/history.h"
 
 static char path[64];
 static int n_tests, n_bad;
@@ -156,6 +157,191 @@ test_repeats(void)
 	    "a dead one is taken again");
 	check(put_id(q, "b", "{}", 1043) == QUEUE_DUPLICATE,
 	    "and is then the one that repeats are of");
+	queue_close(q);
+}
+
+/* To be sorted in */
+
+static void
+add_todo(struct queue *q, struct queue_call c)
+{
+	struct error e;
+
+	c.webhook = true;
+	if (!c.lane.len)
+		c.lane = SPAN("hook");
+	if (!c.text.len)
+		c.text = SPAN("{}");
+	must(queue_begin(q, true, &e), &e);
+	must(queue_add_todo(q, &c, 10, 1000, &e), &e);
+	must(queue_commit(q, &e), &e);
+}
+
+static bool
+same_call(const struct queue_call *a, const struct queue_call *b)
+{
+	return span_eq(a->text, b->text) && span_eq(a->id, b->id) &&
+	    span_eq(a->event, b->event) && span_eq(a->name, b->name) &&
+	    span_eq(a->lane, b->lane) && span_eq(a->key, b->key) &&
+	    span_eq(a->body, b->body) && a->webhook == b->webhook &&
+	    a->ordered == b->ordered && a->force == b->force &&
+	    a->known == b->known;
+}
+
+static void
+test_todo(void)
+{
+	static const char line[] = "{\"id\":\"i\\u0064\",\"body\":{\"k\":1}}";
+	struct queue *q = open_queue();
+	struct queue_call in[2] = { { .text = span_of(line),
+		.id = SPAN("id"), .name = SPAN("n"), .lane = SPAN("hook"),
+		.webhook = true, .ordered = true, .key = SPAN(""),
+		.body = { line + 23, 7 } }, { .text = SPAN("{}"),
+		.lane = SPAN("http://a:1"), .force = true } };
+	struct queue_todo row = { 0 };
+	struct queue_call out;
+	struct error e;
+	size_t at = 0;
+	int i, n;
+
+	check(queue_next_todo(q, 0, &row, &e) == 0, "nothing is to be sorted in");
+	must(queue_begin(q, true, &e), &e);
+	must(queue_add_todo(q, &in[0], 10, 1000, &e), &e);
+	must(queue_add_todo(q, &in[1], 10, 1000, &e), &e);
+	must(queue_commit(q, &e), &e);
+	check(queue_last(q, &e) == 0, "what is stored is not put");
+	check(queue_next_todo(q, 0, &row, &e) == 1 && row.taken_ms == 10 &&
+	    row.repeats_ms == 1000, "a row of what was stored together");
+	check(queue_todo_call(q, &row, &at, &out, &e) == 1 &&
+	    same_call(&out, &in[0]) && span_eq(out.body, SPAN("{\"k\":1}")),
+	    "a call comes back as it was, what was escaped, too");
+	check(queue_todo_call(q, &row, &at, &out, &e) == 1 &&
+	    same_call(&out, &in[1]), "and the next one");
+	check(queue_todo_call(q, &row, &at, &out, &e) == 0, "and no more");
+	check(queue_next_todo(q, row.no, &row, &e) == 0, "and no other row");
+	must(queue_begin(q, true, &e), &e);
+	for (i = 0; i < 2000; i++)
+		must(queue_add_todo(q, &in[0], 10, 1000, &e), &e);
+	must(queue_commit(q, &e), &e);
+	for (n = 0; queue_next_todo(q, row.no, &row, &e) == 1; n++)
+		check(row.bytes.len < (64 << 10) + 200, "rows are small");
+	check(n > 2, "many calls are many rows");
+	row.bytes.p[0] ^= 1; /* its size */
+	for (at = 0; (i = queue_todo_call(q, &row, &at, &out, &e)) == 1; )
+		;
+	check(i == -1 && strstr(e.text, "damaged"), "what is damaged is told");
+	must(queue_begin(q, true, &e), &e);
+	must(queue_add_todo(q, &in[1], 10, 1000, &e), &e);
+	queue_rollback(q);
+	i = queue_next_todo(q, row.no, &row, &e);
+	check(i == 0, "what is rolled back is not there");
+	buf_clear(&row.bytes);
+	queue_close(q);
+}
+
+static int
+known_in(struct queue *q, int64_t no)
+{
+	struct queue_todo row = { 0 };
+	struct queue_call c;
+	struct error e;
+	size_t at = 0;
+	int known = -1;
+
+	if (queue_next_todo(q, no, &row, &e) == 1 &&
+	    queue_todo_call(q, &row, &at, &c, &e) == 1)
+		known = (int)c.known;
+	buf_clear(&row.bytes);
+	return known;
+}
+
+static void
+test_sorting(void)
+{
+	struct queue *q = open_queue(), *other = open_queue();
+	struct error e;
+
+	add_todo(q, (struct queue_call){ .id = SPAN("a") });
+	add_todo(q, (struct queue_call){ .id = SPAN("b") });
+	check(queue_claim(other, &e) == 1 && queue_claim(q, &e) == 0 &&
+	    queue_sort(q, 9, &e) == 0 && queue_last(q, &e) == 0,
+	    "one at a time sorts in");
+	queue_disclaim(other);
+	check(queue_sort(q, 1, &e) == 1 && due_is(q, 0, 0, "1"),
+	    "sorting in, a row");
+	check(queue_sort(q, 9, &e) == 0 && due_is(q, 0, 0, "1 2"),
+	    "and the rest");
+	check(known_in(q, 0) == -1, "then it is over");
+	add_todo(q, (struct queue_call){ .id = SPAN("a") });
+	add_todo(q, (struct queue_call){ .id = SPAN("b"), .body = SPAN("x") });
+	add_todo(q, (struct queue_call){ .id = SPAN("a"), .force = true });
+	check(queue_sort(q, 9, &e) == 0 && due_is(q, 0, 0, "1 2 3"),
+	    "a repeat is not put, unless forced");
+	check(known_in(q, 0) == QUEUE_DUPLICATE && known_in(q, 1) ==
+	    QUEUE_CONFLICT, "repeats are kept for who tells them");
+	record(q, 1, OUTCOME_DEAD, 0, 20);
+	check(queue_sort(q, 9, &e) == 0 && due_is(q, 0, 0, "2 3") &&
+	    known_in(q, 0) == QUEUE_DUPLICATE, "and are repeats for good");
+	queue_close(q);
+	queue_close(other);
+}
+
+static int64_t
+put_done(struct queue *q, struct queue_call c, enum outcome o)
+{
+	struct queue_record r = { .outcome = o, .attempts = 1, .lane = 1,
+		.sent = true, .due_ms = 500, .time_ms = 20, .duration_us = 1,
+		.keep = o == OUTCOME_DEAD };
+	struct error e;
+
+	must(queue_begin(q, false, &e), &e);
+	must(queue_put_done(q, &c, 10, &r, &e), &e);
+	must(queue_commit(q, &e), &e);
+	return r.seq;
+}
+
+static void
+note_seq(void *seq, const struct history_call *c)
+{
+	*(int64_t *)seq = c->seq;
+}
+
+static void
+test_done(void)
+{
+	struct queue *q = open_queue();
+	struct queue_call a = { .text = SPAN("{}"), .id = SPAN("a"),
+		.body = SPAN("{}"),
+		.lane = SPAN("hook"), .webhook = true }, b = a;
+	struct queue_row row;
+	int64_t lane, seq;
+	struct error e;
+
+	check(queue_is_fresh(q, &a, &lane, &e) == 0 && lane == 0,
+	    "a call of a new lane is put first");
+	put_id(q, "before", "{}", 1); /* 1 */
+	check(queue_is_fresh(q, &a, &lane, &e) == 1 && lane == 1,
+	    "one of a known lane may be sent first");
+	b.ordered = true;
+	check(queue_is_fresh(q, &b, &lane, &e) == 0, "unless it has an order");
+	seq = put_done(q, a, OUTCOME_DELIVERED);
+	check(seq == 2 && due_is(q, 0, 1000, "1") &&
+	    queue_load(q, 2, &row, &e) == 0, "it is put when it is delivered");
+	check(queue_is_fresh(q, &a, &lane, &e) == 0 &&
+	    put_id(q, "a", "{}", 30) == QUEUE_DUPLICATE,
+	    "its repeats are repeats");
+	a.force = true;
+	check(queue_is_fresh(q, &a, &lane, &e) == 1, "unless they are forced");
+	b = (struct queue_call){ .text = SPAN("[1]"), .lane = a.lane,
+		.webhook = true };
+	seq = put_done(q, b, OUTCOME_RETRY);
+	check(due_is(q, 500, 500, "3") && queue_load(q, seq, &row, &e) == 1 &&
+	    row.attempts == 1 && row.taken_ms == 10 &&
+	    span_eq(row.text, b.text), "one that failed waits");
+	seq = put_done(q, b, OUTCOME_DEAD);
+	must(history_calls(q, &(struct history_filter){ .with_payload = true },
+	    note_seq, &lane, &e), &e);
+	check(seq == 4 && lane == 4, "a dead one keeps its payload");
 	queue_close(q);
 }
 
@@ -345,8 +531,9 @@ test_opening(void)
 int
 main(void)
 {
-	void (*const tests[])(void) = { test_repeats, test_order, test_reading,
-		test_health, test_prune, test_opening };
+	void (*const tests[])(void) = { test_repeats, test_todo, test_sorting,
+		test_done, test_order, test_reading, test_health, test_prune,
+		test_opening };
 	size_t i;
 
 	snprintf(path, sizeof(path), "/tmp/evpipe-queue-%ld", (long)getpid());
