@@ -81,11 +81,11 @@ queue_add_todo(struct queue *q, const struct queue_call *c, int64_t now_ms,
 
 /* Reading */
 
-int
-queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
-    struct error *e)
+static int
+next_row(struct queue *q, enum queue_statement which, int64_t no,
+    struct queue_todo *row, struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_NEXT_TODO, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
 	int rc;
 
 	if (!stmt)
@@ -103,6 +103,13 @@ queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
 	}
 	db_reset(stmt);
 	return rc == SQLITE_ROW;
+}
+
+int
+queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
+    struct error *e)
+{
+	return next_row(q, Q_NEXT_TODO, no, row, e);
 }
 
 static bool
@@ -225,7 +232,7 @@ queue_sort(struct queue *q, size_t max, struct error *e)
 	if (r <= 0)
 		return r;
 	for (i = 0; r == 1 && i < max; i++) {
-		r = queue_next_todo(q, row.no, &row, e);
+		r = next_row(q, Q_NEXT_UNSORTED, row.no, &row, e);
 		if (r == 1 && sort_row(q, &row, e) < 0)
 			r = -1;
 	}
