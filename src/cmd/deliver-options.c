@@ -90,19 +90,6 @@ number(struct stage *s, const char *option, const char *arg)
 	return (size_t)n;
 }
 
-static int64_t
-duration(struct stage *s, const char *option, const char *arg,
-    int64_t min_ms, int64_t max_ms)
-{
-	int64_t ms;
-
-	if (num_duration(span_of(arg), max_ms, &ms) < 0 || ms < min_ms)
-		stage_die(s, EX_SETUP, "--%s '%s' is no time from %lld ms to "
-		    "%lld s, such as 500ms or 10s", option, arg,
-		    (long long)min_ms, (long long)max_ms / 1000);
-	return ms;
-}
-
 static void
 read_schedule(struct deliver *d, const char *arg)
 {
@@ -207,13 +194,14 @@ queue_option(struct deliver *d, int c, const char *arg)
 		d->force = true;
 		return true;
 	case OPT_HOLD:
-		d->hold_ms = duration(s, "hold", arg, 0, MAX_KEEP_MS);
+		d->hold_ms = option_duration(s, "hold", arg, 0, MAX_KEEP_MS);
 		return true;
 	case OPT_KEEP:
-		d->keep_ms = duration(s, "keep", arg, 0, MAX_KEEP_MS);
+		d->keep_ms = option_duration(s, "keep", arg, 0, MAX_KEEP_MS);
 		return true;
 	case OPT_RETENTION:
-		d->retention_ms = duration(s, "retention", arg, 0, MAX_KEEP_MS);
+		d->retention_ms = option_duration(s, "retention", arg, 0,
+		    MAX_KEEP_MS);
 		return true;
 	case OPT_SERVE:
 		set_mode(d, DELIVER_SERVE);
@@ -243,7 +231,7 @@ own_option(struct deliver *d, int c, const char *arg)
 		o->concurrency = number(s, "concurrency", arg);
 		return true;
 	case OPT_CONNECT_TIMEOUT:
-		o->connect_ms = duration(s, "connect-timeout", arg, 1,
+		o->connect_ms = option_duration(s, "connect-timeout", arg, 1,
 		    WEBHOOK_MAX_TIMEOUT_MS);
 		return true;
 	case OPT_CONNECT_TO:
@@ -253,7 +241,7 @@ own_option(struct deliver *d, int c, const char *arg)
 		d->dry_run = true;
 		return true;
 	case OPT_GRACE:
-		d->grace_ms = duration(s, "grace", arg, 0, MAX_GRACE_MS);
+		d->grace_ms = option_duration(s, "grace", arg, 0, MAX_GRACE_MS);
 		return true;
 	case OPT_METRICS_PER_WEBHOOK:
 		d->per_webhook = true;
@@ -274,7 +262,7 @@ own_option(struct deliver *d, int c, const char *arg)
 		d->secrets_path = arg;
 		return true;
 	case OPT_TIMEOUT:
-		o->total_ms = duration(s, "timeout", arg, 1,
+		o->total_ms = option_duration(s, "timeout", arg, 1,
 		    WEBHOOK_MAX_TIMEOUT_MS);
 		return true;
 	case 'w':

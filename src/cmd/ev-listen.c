@@ -67,17 +67,6 @@ struct server {
 	bool open; /* --open: to whoever can connect */
 };
 
-static int64_t
-duration(struct stage *s, const char *option, const char *arg, int64_t min_ms)
-{
-	int64_t ms;
-
-	if (num_duration(span_of(arg), MAX_TIME_MS, &ms) < 0 || ms < min_ms)
-		stage_die(s, EX_SETUP, "--%s '%s' is no duration up to 1h, such "
-		    "as 500ms or 30", option, arg);
-	return ms;
-}
-
 static void
 read_limit(struct server *v, int c)
 {
@@ -107,7 +96,8 @@ read_option(struct server *v, int c)
 		read_limit(v, c);
 		break;
 	case OPT_GRACE:
-		v->grace_ms = duration(s, "grace", optarg, 0);
+		v->grace_ms = option_duration(s, "grace", optarg, 0,
+		    MAX_TIME_MS);
 		break;
 	case OPT_LISTEN:
 		if (v->n_addresses == MAX_ADDRESSES)
@@ -122,7 +112,8 @@ read_option(struct server *v, int c)
 		v->port_file = optarg;
 		break;
 	case OPT_TIMEOUT:
-		v->timeout_ms = duration(s, "timeout", optarg, 1);
+		v->timeout_ms = option_duration(s, "timeout", optarg, 1,
+		    MAX_TIME_MS);
 		break;
 	case OPT_TOKENS:
 		v->tokens_path = optarg;

@@ -149,19 +149,6 @@ pull(struct pull *p)
 	pull_run(p);
 }
 
-static int64_t
-duration(struct stage *s, const char *option, const char *arg,
-    int64_t min_ms)
-{
-	int64_t ms;
-
-	if (num_duration(span_of(arg), MAX_TIME_MS, &ms) < 0 || ms < min_ms)
-		stage_die(s, EX_SETUP, "--%s '%s' is no time from %lld ms to "
-		    "24h, such as 500ms or 30s", option, arg,
-		    (long long)min_ms);
-	return ms;
-}
-
 static void
 read_options(struct pull *p, struct options *o, int argc, char **argv)
 {
@@ -173,8 +160,8 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 			continue;
 		switch (c) {
 		case OPT_BARRIER_TIMEOUT:
-			p->barrier_ms = duration(s, "barrier-timeout", optarg,
-			    1);
+			p->barrier_ms = option_duration(s, "barrier-timeout",
+			    optarg, 1, MAX_TIME_MS);
 			break;
 		case OPT_DEAD:
 			o->dead = true;
@@ -186,7 +173,8 @@ read_options(struct pull *p, struct options *o, int argc, char **argv)
 			p->drain = true;
 			break;
 		case OPT_GRACE:
-			p->grace_ms = duration(s, "grace", optarg, 0);
+			p->grace_ms = option_duration(s, "grace", optarg, 0,
+			    MAX_TIME_MS);
 			break;
 		case OPT_REQUEUE:
 			o->requeue = true;

@@ -6,6 +6,7 @@
 #include <ctype.h>
 
 #include "base/nearest.h"
+#include "base/num.h"
 
 enum { SHOWN_BYTES = 64 };
 
@@ -98,4 +99,17 @@ option_next(const struct stage *s, int argc, char **argv, const char *letters,
 		buf_clear(&b);
 	}
 	return c;
+}
+
+int64_t
+option_duration(struct stage *s, const char *option, const char *arg,
+    int64_t min_ms, int64_t max_ms)
+{
+	int64_t ms;
+
+	if (num_duration(span_of(arg), max_ms, &ms) < 0 || ms < min_ms)
+		stage_die(s, EX_SETUP, "--%s '%s' is no time from %lld ms to "
+		    "%lld s, such as 500ms or 10s", option, arg,
+		    (long long)min_ms, (long long)max_ms / 1000);
+	return ms;
 }

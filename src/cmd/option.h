@@ -5,6 +5,7 @@
 #define CMD_OPTION_H
 
 #include <getopt.h>
+#include <stdint.h>
 
 #include "cmd/stage.h"
 
@@ -14,5 +15,9 @@
  */
 int option_next(const struct stage *, int argc, char **argv,
     const char *letters, const struct option *);
+
+/* A duration, in ms; or the program ends with what it may be. */
+int64_t option_duration(struct stage *, const char *option, const char *arg,
+    int64_t min_ms, int64_t max_ms);
 
 #endif
