@@ -24,7 +24,7 @@ enum {
 	 * fast as one that grows.
 	 */
 	WAL_PAGES = 4096,
-	WAL_COMMITS = 256,
+	WAL_COMMITS = 64,
 };
 
 /* Behind those of the kind. */
