@@ -443,7 +443,8 @@ queue_is_fresh(struct queue *q, const struct queue_call *c, int64_t *lane,
 
 	if (find_lane(q, c, lane, e) < 0)
 		return -1;
-	if (!*lane || c->ordered)
+	/* A call without an id is known to receivers by its place. */
+	if (!*lane || c->ordered || !c->id.len)
 		return 0;
 	if (!same.len)
 		return 1;
