@@ -566,3 +566,15 @@ whole() {
 	kill "$PID"
 	ended "$PID" 0
 }
+
+@test "repeats of a call that dies before they are looked at are repeats" {
+	script 'status 204' 'status 410'
+	registry hook
+	hooked a hook | deliver -w w.json >out
+	for _ in 1 2 3; do hooked b hook; done >in
+	run_prog ev-deliver -q q $LOOPBACK -w w.json in
+	want_code 1
+	[ "$(jq -r 'select(.id).outcome' "$OUT" | sort | paste -sd' ')" = \
+		"dead duplicate duplicate" ]
+	[ "$(sql 'SELECT count(*) FROM call')" = 2 ]
+}

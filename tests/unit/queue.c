@@ -153,6 +153,8 @@ test_repeats(void)
 	check(put_id(q, "a", "{}", 1041) == QUEUE_TAKEN,
 	    "settled longer ago: taken");
 	record(q, 2, OUTCOME_DEAD, 0, 1041);
+	check(put_id(q, "b", "{}", 1041) == QUEUE_DUPLICATE,
+	    "one that was taken before another died repeats it");
 	check(put_id(q, "b", "{}", 1042) == QUEUE_TAKEN,
 	    "a dead one is taken again");
 	check(put_id(q, "b", "{}", 1043) == QUEUE_DUPLICATE,
