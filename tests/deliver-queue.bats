@@ -71,6 +71,11 @@ outcomes() {
 	}
 }
 
+tally() { # the same, in any order
+	jq -sc 'sort_by(.outcome)[]' "$1" >sorted
+	outcomes sorted "$2"
+}
+
 lines() { # FILE AT_LEAST
 	[ "$(wc -l <"$1")" -ge "$2" ]
 }
@@ -134,6 +139,134 @@ whole() {
 	outcomes out "delivered: delivered: delivered: delivered:"
 	deliver --retention 0 in >out
 	[ "$(jq -c 'select(.outcome=="duplicate")' out | wc -l)" = 1 ]
+}
+
+@test "repeats are told by the one who delivers, whoever stored them" {
+	start_sink
+	call a | ev-deliver -q q --enqueue
+	{ call a; call a | sed 's/"k":1/"k":2/'; call b; } >again
+	run_prog ev-deliver -q q --enqueue again
+	want_code 0
+	[ ! -s "$OUT" ]
+	deliver --drain </dev/null >out
+	tally out "delivered: delivered: duplicate: duplicate:"
+	[ "$(jq -c 'select(.conflict).id' out)" = '"a"' ]
+	in_background serve --serve
+	ev-deliver -q q --enqueue again
+	wait_until lines serve.out 3
+	outcomes serve.out "duplicate: duplicate: duplicate:"
+	arrived "a b"
+}
+
+@test "a repeat in one row with its call: one is sent, the other one told" {
+	start_sink
+	call z | deliver >out # its lane is known now
+	{ call a; call a; call b; } >in
+	deliver in >out
+	tally out "delivered: delivered: duplicate:"
+	arrived "z a b"
+	[ "$(sql 'SELECT count(*) FROM todo')" = 0 ]
+}
+
+@test "in hand: what is over is on record, though one of its row hangs" {
+	script 'status 204' 'status 204' 'status 204' hang 'status 204'
+	call z | deliver >out
+	{ call a; call b; call c; } >in
+	in_background serve --serve --concurrency 1 --timeout 60s
+	ev-deliver -q q --enqueue in
+	wait_until lines serve.out 2
+	[ "$(sql 'SELECT count(*) FROM todo')" = 0 ]
+	[ "$(sql 'SELECT id, due, outcome FROM call WHERE seq > 1' |
+		paste -sd' ')" = "a||1 b||1 c|0|0" ]
+	[ "$(sql 'SELECT seq FROM payload')" = 4 ]
+	kill -9 "$PID"
+	wait "$PID" || true
+	deliver --drain </dev/null >out
+	outcomes out "delivered:"
+	arrived "z a b c c"
+	[ "$(sql 'SELECT count(*) FROM payload')" = 0 ]
+	whole
+}
+
+@test "in hand: of a webhook that is disabled meanwhile, held" {
+	start_sink
+	registry one
+	hooked a one | deliver -w w.json >out
+	registry one '"disabled":true'
+	hooked b one | deliver -w w.json >out
+	[ ! -s out ]
+	[ "$(sql 'SELECT id, due FROM call' | paste -sd' ')" = "a| b|0" ]
+	registry one
+	deliver -w w.json --drain </dev/null >out
+	outcomes out "delivered:"
+	arrived "one one"
+}
+
+@test "hook-admin sorts in what was stored, and leaves the repeats to be told" {
+	start_sink
+	{ call a; call a; call b; } | ev-deliver -q q --enqueue
+	hook-admin -q q deliveries >out
+	[ "$(jq -r '.id + .outcome' out | paste -sd' ')" = "bwaiting awaiting" ]
+	hook-admin -q q deliveries >again
+	same out again
+	[ "$(sql 'SELECT count(*), max(repeats) FROM todo')" = "1|-1" ]
+	deliver --drain </dev/null >out
+	tally out "delivered: delivered: duplicate:"
+	[ "$(sql 'SELECT count(*) FROM todo')" = 0 ]
+	deliver --drain </dev/null >out
+	[ ! -s out ]
+}
+
+@test "hook-admin sorts nothing in while one delivers" {
+	start_sink
+	in_background serve --serve
+	call z | ev-deliver -q q --enqueue
+	wait_until lines serve.out 1
+	kill -STOP "$PID"
+	call a | ev-deliver -q q --enqueue
+	run_prog hook-admin -q q deliveries
+	want_code 0
+	[ ! -s "$ERR" ]
+	[ "$(jq -r .id "$OUT")" = z ]
+	kill -CONT "$PID"
+	wait_until lines serve.out 2
+	arrived "z a"
+	kill "$PID"
+	ended "$PID" 0
+	call b | ev-deliver -q q --enqueue
+	hook-admin -q q deliveries >out
+	[ "$(jq -r .id out | paste -sd' ')" = "b a z" ]
+}
+
+@test "more than hook-admin sorts in at a time: it says so, and goes on next time" {
+	printf '{"url":"http://127.0.0.1:9/","headers":{}}\n' |
+		ev-deliver -q q --enqueue
+	sql 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+			WHERE i < 2100)
+		INSERT INTO todo(taken, repeats, calls)
+		SELECT taken, repeats, calls FROM todo, n'
+	run_prog hook-admin -q q stats
+	want_code 0
+	grep -q 'not all calls that were stored are shown yet' "$ERR"
+	[ "$(jq .waiting "$OUT")" = 2000 ]
+	run_prog hook-admin -q q stats
+	want_code 0
+	[ ! -s "$ERR" ]
+	[ "$(jq .waiting "$OUT")" = 2101 ]
+}
+
+@test "a damaged row of what was stored is exit 3, and no reason to show nothing" {
+	start_sink
+	call a | deliver >out
+	call b | ev-deliver -q q --enqueue
+	sql "UPDATE todo SET calls = zeroblob(99)"
+	run_prog ev-deliver -q q $LOOPBACK --drain /dev/null
+	want_code 3
+	grep -q 'q: damaged: row 1 of the table todo' "$ERR"
+	run_prog hook-admin -q q deliveries
+	want_code 0
+	grep -q 'are not shown: q: damaged' "$ERR"
+	[ "$(jq -r .id "$OUT")" = a ]
 }
 
 @test "a retry waits in the queue, over the end of the program" {

@@ -84,9 +84,10 @@ static const struct {
 	[METRIC_BARRIER_SECONDS] = { "evpipe_barrier_duration_seconds",
 	    HISTOGRAM, "From a barrier's making to its return" },
 	[METRIC_CALLS_TAKEN] = { "evpipe_calls_taken_total", COUNTER,
-	    "Calls taken: with a queue those put on disk by this program" },
+	    "Calls taken: with a queue those put on disk by this program, "
+	    "repeats, too" },
 	[METRIC_CALLS_REPEATED] = { "evpipe_calls_repeated_total", COUNTER,
-	    "Calls that were in the queue already" },
+	    "Calls that were in the queue already, whoever stored them" },
 	[METRIC_CALLS_SETTLED] = { "evpipe_calls_settled_total", COUNTER,
 	    "Calls that are over, by outcome" },
 	[METRIC_CALLS_DEAD] = { "evpipe_calls_dead_total", COUNTER,

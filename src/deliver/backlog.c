@@ -284,6 +284,7 @@ fill(struct backlog *b, struct lane *lane, size_t n, int64_t now_ms,
 	lane->more = more_old || more_new;
 	if (lane->more)
 		return old + new;
+	lane->slow = false;
 	due = queue_next_due(b->queue, lane->no, now_ms, e);
 	if (due < -1)
 		return -1;

@@ -6,12 +6,11 @@
 #include "deliver/backlog_impl.h"
 
 enum {
-	/* So much is taken as is over, at ten thousand a second, before PUT_MS;
-	 * of a lane that is slower, twice that is in memory. */
+	/* So much is taken as is over, at ten thousand a second, before PUT_MS. */
 	MAX_OPEN = 512,
-	MAX_LANE_CALLS = 2 * MAX_OPEN,
 	MAX_BYTES = 2 << 20,
 	PUT_MS = 50,       /* a row is in hand so long at most */
+	MAX_HELD = 1024,   /* calls that were in hand are in memory still */
 	CLAIM_MS = 10,     /* between two attempts */
 };
 
@@ -30,7 +29,7 @@ static bool
 is_open(const struct lane *lane)
 {
 	return lane->health.state == HEALTH_OK && lane->fault == LANE_OK &&
-	    lane->n_calls < MAX_LANE_CALLS;
+	    !lane->slow;
 }
 
 static void
@@ -225,6 +224,15 @@ report_repeat(struct backlog *b, const struct hand_item *item)
 	call_free(c);
 }
 
+/* What is put and waits in memory is left to the queue. */
+static void
+shed(struct backlog *b, struct lane *lane)
+{
+	lane->slow = lane->more = true;
+	while (lane->fresh && !lane->fresh->item)
+		backlog_forget(b, lane_pop_fresh(lane));
+}
+
 static int
 finish_item(struct backlog *b, struct hand_item *item, struct error *e)
 {
@@ -238,6 +246,8 @@ finish_item(struct backlog *b, struct hand_item *item, struct error *e)
 	} else if (c) {
 		hands_shut(&b->hands, item);
 		backlog_hold(b, c, item->place.seq);
+		if (b->held.n > MAX_HELD)
+			shed(b, c->lane);
 	} else {
 		if (backlog_lane(b, item->place.lane, &lane, e) < 0)
 			return -1;

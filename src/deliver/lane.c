@@ -182,7 +182,13 @@ struct call *
 lane_pop(struct lane *lane)
 {
 	return lane->head ? take(&lane->head, &lane->tail) :
-	    take(&lane->fresh, &lane->fresh_tail);
+	    lane_pop_fresh(lane);
+}
+
+struct call *
+lane_pop_fresh(struct lane *lane)
+{
+	return take(&lane->fresh, &lane->fresh_tail);
 }
 
 struct lane *

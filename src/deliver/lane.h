@@ -38,7 +38,8 @@ struct lane {
 	/* From a queue. */
 	struct entry by_no;
 	int64_t no;             /* 0: from memory */
-	bool more;              /* calls that are due may be there */
+	bool more;              /* calls that are due may be there; */
+	bool slow;              /* and it has not done with those, for long */
 	int64_t next_due_ms;    /* the first that waits there; -1: none */
 	int64_t n_waiting;      /* unsettled ones there, if they are counted */
 	struct timer wake;
@@ -97,6 +98,7 @@ void lane_push(struct lanes *, struct call *);
 
 /* The first due call, or NULL. */
 struct call *lane_pop(struct lane *);
+struct call *lane_pop_fresh(struct lane *); /* of those in hand */
 
 /* The lane is to get its turn. */
 void lanes_wait(struct lanes *, struct lane *);

@@ -87,7 +87,7 @@ static const char later_schema[] =
     "CREATE TABLE IF NOT EXISTS todo("
     "no INTEGER PRIMARY KEY,"  /* in order of commit */
     "taken INTEGER NOT NULL,"
-    "repeats INTEGER NOT NULL," /* ms: see queue_put */
+    "repeats INTEGER NOT NULL," /* ms, see queue_put; -1: it has nothing else */
     "calls BLOB NOT NULL);"    /* queue_todo.c: struct item, and bytes */
     "CREATE TABLE IF NOT EXISTS feed("
     "no INTEGER PRIMARY KEY,"  /* how many there were, with these */

@@ -50,7 +50,9 @@ const char *const queue_sql[Q_N] = {
 	    "VALUES(?1, ?2, ?3)",
 	[Q_NEXT_TODO] = "SELECT no, taken, repeats, calls FROM todo "
 	    "WHERE no > ?1 ORDER BY no LIMIT 1",
-	[Q_KEEP_TODO] = "UPDATE todo SET calls = ?2 WHERE no = ?1",
+	[Q_NEXT_UNSORTED] = "SELECT no, taken, repeats, calls FROM todo "
+	    "WHERE no > ?1 AND repeats >= 0 ORDER BY no LIMIT 1",
+	[Q_KEEP_TODO] = "UPDATE todo SET repeats = -1, calls = ?2 WHERE no = ?1",
 	[Q_DELETE_TODO] = "DELETE FROM todo WHERE no = ?1",
 
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",

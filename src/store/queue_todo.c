@@ -81,11 +81,11 @@ queue_add_todo(struct queue *q, const struct queue_call *c, int64_t now_ms,
 
 /* Reading */
 
-int
-queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
-    struct error *e)
+static int
+next_row(struct queue *q, enum queue_statement which, int64_t no,
+    struct queue_todo *row, struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_NEXT_TODO, e);
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
 	int rc;
 
 	if (!stmt)
@@ -103,6 +103,13 @@ queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
 	}
 	db_reset(stmt);
 	return rc == SQLITE_ROW;
+}
+
+int
+queue_next_todo(struct queue *q, int64_t no, struct queue_todo *row,
+    struct error *e)
+{
+	return next_row(q, Q_NEXT_TODO, no, row, e);
 }
 
 static bool
@@ -196,21 +203,6 @@ keep(struct queue *q, int64_t no, struct span repeats, struct error *e)
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
-/* Repeats alone, which stay. */
-static bool
-is_sorted(const struct queue *q, const struct queue_todo *row)
-{
-	struct queue_call c;
-	struct error e;
-	size_t at = 0;
-	int r;
-
-	while ((r = queue_todo_call(q, row, &at, &c, &e)) == 1 &&
-	    c.known != QUEUE_TAKEN)
-		;
-	return r == 0;
-}
-
 static int
 sort_row(struct queue *q, const struct queue_todo *row, struct error *e)
 {
@@ -234,19 +226,15 @@ int
 queue_sort(struct queue *q, size_t max, struct error *e)
 {
 	struct queue_todo row = { 0 };
-	size_t n = 0;
+	size_t i;
 	int r = queue_claim(q, e);
 
 	if (r <= 0)
 		return r;
-	while (n < max && (r = queue_next_todo(q, row.no, &row, e)) == 1) {
-		if (is_sorted(q, &row))
-			continue;
-		n++;
-		if (sort_row(q, &row, e) < 0) {
+	for (i = 0; r == 1 && i < max; i++) {
+		r = next_row(q, Q_NEXT_UNSORTED, row.no, &row, e);
+		if (r == 1 && sort_row(q, &row, e) < 0)
 			r = -1;
-			break;
-		}
 	}
 	queue_disclaim(q);
 	buf_clear(&row.bytes);

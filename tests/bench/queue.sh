@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The delivery queue in one run: storing against `sqlite3 .import` into the same
-# schema and indexes; durable, signed delivery against wrk, and over TLS; from a line in to a
+# The delivery queue in one run: storing, and sorting in, too, against `sqlite3
+# .import` into the tables and indexes of what is sorted in; durable, signed delivery against wrk, and over TLS; from a line in to a
 # request out; what a dead webhook costs 999 others; memory over a backlog.
 # Usage: tests/bench/queue.sh [ROUNDS [CALLS [BACKLOG]]]; EV_BIN is where the
 # programs are.
@@ -49,10 +49,15 @@ import() { # KIND
 	timed "import-$1" "$calls" sqlite3 i 'PRAGMA synchronous=FULL' '.mode csv' \
 		".import call-$1.csv call" ".import payload-$1.csv payload"
 }
+sorted() { # KIND: in, as far as hook-admin does for one command
+	ev-deliver -q q --enqueue "$1"
+	hook-admin -q q stats
+}
+export -f sorted
 for kind in v7 random; do
 	calls_of "$calls" $kind 3 >"$kind"
 	rm -f q q-*
-	ev-deliver -q q --enqueue "$kind"
+	sorted "$kind" >/dev/null 2>&1
 	# 14 bytes of text for the 14 of the key.
 	sqlite3 -csv q "SELECT $store_columns, substr(hex(same), 5, 14), id, event, name, reason FROM call" >"call-$kind.csv"
 	sqlite3 -csv q "SELECT seq, CAST(text AS TEXT) FROM payload" >"payload-$kind.csv"
@@ -62,11 +67,14 @@ for ((round = 0; round < rounds; round++)); do
 		rm -f q q-*
 		timed "store-$kind" "$calls" ev-deliver -q q --enqueue "$kind"
 		import $kind
+		rm -f q q-*
+		timed "sorted-$kind" "$calls" bash -c 'sorted "$1"' sorted "$kind"
 	done
 done
 echo "storing $calls calls, medians of $rounds"
 for kind in v7 random; do
 	line "  --enqueue, $kind ids" "rate.store-$kind" "$(ratio "rate.store-$kind" "rate.import-$kind") x .import"
+	line "  and sorted in" "rate.sorted-$kind" "$(ratio "rate.sorted-$kind" "rate.import-$kind") x .import"
 done
 echo "  one at a time, each on disk before the next $(one_at_a_time 500 v7) /s (by perl)"
 
