@@ -8,6 +8,7 @@
 enum {
 	/* So much is taken as is over, at ten thousand a second, before PUT_MS. */
 	MAX_OPEN = 512,
+	MAX_LEFT = 1024,   /* are only put: some milliseconds */
 	MAX_BYTES = 2 << 20,
 	PUT_MS = 50,       /* a row is in hand so long at most */
 	/* That were in hand and are in memory still: */
@@ -20,10 +21,12 @@ enum {
 
 /* The call is to be put first, after so many ms at most. */
 static void
-leave(struct hand_item *item, int64_t now_ms, int64_t ms)
+leave(struct backlog *b, struct hand *h, int64_t now_ms, int64_t ms)
 {
-	if (now_ms + ms < item->hand->put_at_ms)
-		item->hand->put_at_ms = now_ms + ms;
+	h->n_left++;
+	b->hands.n_left++;
+	if (now_ms + ms < h->put_at_ms)
+		h->put_at_ms = now_ms + ms;
 }
 
 /* Is it likely to get its turn soon? */
@@ -59,14 +62,14 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 
 	(void)queue_todo_call(b->queue, &item->hand->row, &at, &q, e);
 	if (q.known != QUEUE_TAKEN || !hands_note_id(&b->hands, item, &q)) {
-		leave(item, now_ms, BACKLOG_GATHER_MS);
+		leave(b, item->hand, now_ms, BACKLOG_GATHER_MS);
 		return 0;
 	}
 	fresh = queue_is_fresh(b->queue, &q, &no, e);
 	if (fresh == 1 && backlog_lane(b, no, &lane, e) < 0)
 		fresh = -1;
 	if (fresh <= 0) {
-		leave(item, now_ms, no == 0 || q.ordered ? 0 :
+		leave(b, item->hand, now_ms, no == 0 || q.ordered ? 0 :
 		    BACKLOG_GATHER_MS);
 		return fresh;
 	}
@@ -74,7 +77,7 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 	if (c)
 		send(b, item, lane, c);
 	else
-		leave(item, now_ms, BACKLOG_GATHER_MS);
+		leave(b, item->hand, now_ms, BACKLOG_GATHER_MS);
 	return 0;
 }
 
@@ -98,6 +101,8 @@ take_row(struct backlog *b, int64_t now_ms, struct error *e)
 	for (i = 0; i < h->n; i++)
 		if (take_call(b, &h->items[i], now_ms, e) < 0)
 			return -1;
+	if (b->hands.n_left >= MAX_LEFT)
+		h->put_at_ms = now_ms;
 	backlog_flush_at(b, h->put_at_ms);
 	return h->put_at_ms > now_ms ? 1 : PUT_FIRST;
 }

@@ -66,6 +66,7 @@ hands_drop(struct hands *hands)
 		hands->tail = &hands->first;
 		hands->last_no = 0; /* numbers may begin anew */
 	}
+	hands->n_left -= h->n_left;
 	hands->n_bytes -= h->row.bytes.len;
 	buf_clear(&h->row.bytes);
 	free(h);

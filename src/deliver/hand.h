@@ -33,6 +33,7 @@ struct hand {
 	struct queue_todo row;
 	int64_t put_at_ms; /* monotonic: at the latest */
 	size_t n_open;     /* calls in lanes or under way */
+	size_t n_left;     /* that were never */
 	size_t n;
 	struct hand_item items[];
 };
@@ -42,7 +43,7 @@ struct hands {
 	struct hand *put;  /* the last of those that are being put */
 	struct hash ids;
 	int64_t last_no;   /* of the last row; 0: none is in hand */
-	size_t n_open, n_bytes;
+	size_t n_open, n_left, n_bytes;
 };
 
 void hands_init(struct hands *);

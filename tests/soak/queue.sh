@@ -64,11 +64,12 @@ for r in 1 2 3 4; do
 	ports+=("$(<"port$r")")
 done
 
-# Half of the calls have an order key, in which their numbers grow.
-awk -v n="$calls" -v keys=$keys -v ports="${ports[*]}" 'BEGIN {
+# In every other part half of the calls have an order key, in which their numbers
+# grow; the other parts have none, so that their calls are sent before they are put.
+awk -v n="$calls" -v chunk="$chunk" -v keys=$keys -v ports="${ports[*]}" 'BEGIN {
 	split(ports, port, " ")
 	for (i = 1; i <= n; i++) {
-		k = i % (2 * keys)
+		k = i % (2 * keys) + int((i - 1) / chunk) % 2 * keys
 		key = k < keys ? sprintf(",\"key\":\"k%d\"", k) : ""
 		printf "{\"url\":\"http://127.0.0.1:%s/%s/%d\",\"headers\":{},\"body\":{\"n\":%d},\"id\":\"c%d\",\"event\":\"%08x-0000-7000-8000-%012x\"%s}\n",
 		    port[k % 4 + 1], k < keys ? "k" k : "free", i, i, i, i / 1000, i, key
@@ -136,7 +137,8 @@ unset "running[$feeder]"
 
 left() {
 	sqlite3 -cmd '.timeout 10000' queue \
-		'SELECT EXISTS(SELECT 1 FROM call WHERE due >= 0)'
+		'SELECT EXISTS(SELECT 1 FROM todo) OR
+		EXISTS(SELECT 1 FROM call WHERE due >= 0)'
 }
 until [ "$(left)" = 0 ]; do
 	kill -0 "$server" 2>/dev/null || {
