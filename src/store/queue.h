@@ -125,6 +125,10 @@ int queue_next_todo(struct queue *, int64_t no, struct queue_todo *,
 int queue_todo_call(const struct queue *, const struct queue_todo *, size_t *at,
     struct queue_call *, struct error *);
 
+/* How many calls are in the rows after that one, and since when; n 0: none. */
+int queue_unsorted(struct queue *, int64_t no, int64_t *n, int64_t *taken_ms,
+    struct error *);
+
 /* In the transaction that puts its calls: it is over. */
 int queue_end_todo(struct queue *, int64_t no, struct error *);
 
