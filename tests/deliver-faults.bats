@@ -96,6 +96,22 @@ check_taken() {
 	[ "$n" -gt 15 ] && [ "$n" -lt 500 ]
 }
 
+@test "delivering: whatever fails, no call is in the queue twice" {
+	shim
+	start_sink
+	calls 1 5 | sed 's/,"id":"[^"]*"//' >in
+	local n
+	for ((n = 1; n < 500; n++)); do
+		rm -f q q-*
+		ev-deliver -q q --enqueue in
+		failing $n 5 ev-deliver -q q $LOOPBACK --drain /dev/null
+		[ -e fired ] || break
+		ev-deliver -q q $LOOPBACK --drain </dev/null >out
+		[ "$(sqlite3 q 'SELECT count(*) FROM call')" = 5 ]
+	done
+	[ "$n" -gt 15 ] && [ "$n" -lt 500 ]
+}
+
 @test "the disk fills, at every point of storing and delivering" {
 	shim
 	start_sink

@@ -80,6 +80,11 @@ lines() { # FILE AT_LEAST
 	[ "$(wc -l <"$1")" -ge "$2" ]
 }
 
+# sorted N: so many calls are in the table call.
+sorted() {
+	[ "$(sql 'SELECT count(*) FROM call')" = "$1" ]
+}
+
 # arrived WANT: the paths that the receiver saw, in order.
 arrived() {
 	local got
@@ -696,6 +701,33 @@ whole() {
 	in_background serve -w w.json --serve --concurrency 8 --grace 0 \
 		--timeout 300ms --schedule 1h
 	wait_until enough
+	kill "$PID"
+	ended "$PID" 0
+}
+
+@test "repeats of a call that dies before they are looked at are repeats" {
+	script 'status 204' 'status 410'
+	registry hook
+	hooked a hook | deliver -w w.json >out
+	for _ in 1 2 3; do hooked b hook; done >in
+	run_prog ev-deliver -q q $LOOPBACK -w w.json in
+	want_code 1
+	[ "$(jq -r 'select(.id).outcome' "$OUT" | sort | paste -sd' ')" = \
+		"dead duplicate duplicate" ]
+	[ "$(sql 'SELECT count(*) FROM call')" = 2 ]
+}
+
+@test "large calls to a webhook that hangs take no memory" {
+	[ -z "${EV_SAN:-}" ] || skip "a sanitizer's memory is not ours"
+	script hang
+	registry slow
+	perl -e 'printf "{\"url\":\"http://x/\",\"headers\":{}," .
+		"\"id\":\"%d\",\"webhook\":\"slow\",\"body\":\"%s\"}\n",
+		$_, "x" x 3e6 for 1..50' >in
+	ev-deliver -q q --enqueue in
+	in_background serve -w w.json --serve --grace 0
+	wait_until sorted 50
+	[ "$(awk '/^VmHWM/ { print $2 }' "/proc/$PID/status")" -lt 80000 ]
 	kill "$PID"
 	ended "$PID" 0
 }

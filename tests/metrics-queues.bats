@@ -270,3 +270,21 @@ switches() {
 	counts serve.prom evpipe_up 0
 	counts r.prom evpipe_up 0
 }
+
+@test "what is stored and not sorted in yet waits, too, and hook-admin says so" {
+	for i in 1 2 3; do call "$i" w; done | ev-deliver -q q --enqueue
+	sqlite3 q 'UPDATE todo SET taken = taken - 60000'
+	# The claim that sorting in needs: F_OFD_SETLK, a byte.
+	perl -e 'open my $q, "+<", "q" or die;
+		my $lock = pack("ssx4qqlx4", 1, 0, 1 << 62, 1, 0);
+		fcntl($q, 37, $lock) or die $!;
+		open my $f, ">", "claimed"; sleep' 3>&- 4>&- &
+	EV_STARTED+=("$!")
+	wait_until test -e claimed
+	start ev-deliver -q q --serve --metrics d.prom
+	wait_until counts d.prom evpipe_calls_waiting 3
+	is_sound d.prom
+	run_prog hook-admin -q q stats
+	want_code 0
+	grep -q '3 calls that were stored are not shown yet' "$ERR"
+}

@@ -114,6 +114,21 @@ signatures() { # of the last request: how many of which version
 	[ "$(wc -l <"$SINK_LOG")" -ge 4 ]
 }
 
+@test "from a queue: one that has no id has the same one when it is sent again" {
+	printf '%s\n' 'status 204' 'status 500' 'status 204' >steps
+	start_sink --script steps --secret "$SECRET"
+	registry
+	echo "$SECRET" | secret import wh1
+	for i in 1 2; do # the second one's webhook is known to the queue
+		call wh1 | sed 's/,"id":"msg_1"//' |
+			ev-deliver "$LOOPBACK" -w w.db -q q.db --drain \
+				--schedule 1ms,1ms >/dev/null
+	done
+	[ "$(wc -l <"$SINK_LOG")" = 3 ]
+	[ "$(jq -r '.headers[] | select(.[0] == "webhook-id")[1]' "$SINK_LOG" |
+		tail -n 2 | sort -u | wc -l)" = 1 ]
+}
+
 @test "rotate: both sign until the old one's time is over; revoke ends it now" {
 	start_sink --secret "$SECRET"
 	registry

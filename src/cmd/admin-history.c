@@ -18,6 +18,7 @@ enum {
 	STATS_MS = 24 * 3600 * 1000,   /* of stats, unless --since */
 	SHOWN_ANSWER_BYTES = 1024,
 	SORTED_ROWS = 2000,            /* of 64 KiB: some seconds */
+	UNSORTED_MS = 10 * 1000,
 };
 
 #define MAX_AGO_MS (3650 * 24 * INT64_C(3600000))
@@ -26,6 +27,21 @@ _Noreturn void
 history_die(struct history *h, const struct error *e)
 {
 	stage_die(&h->admin->stage, EX_SYSTEM, "%s", e->text);
+}
+
+/* Who delivers and has more to do than that is behind. */
+static void
+tell_unsorted(struct history *h)
+{
+	int64_t n, taken_ms;
+	struct error e;
+
+	if (queue_unsorted(h->queue, 0, &n, &taken_ms, &e) < 0)
+		history_die(h, &e);
+	if (n && taken_ms < clock_wall_ms() - UNSORTED_MS)
+		diag_print(&h->admin->stage.diag, DIAG_WARNING, "%lld calls "
+		    "that were stored are not shown yet: ev-deliver has not "
+		    "got to them", (long long)n);
 }
 
 /* What was stored while nobody delivers is to be seen, too. */
@@ -37,6 +53,7 @@ sort(struct history *h)
 
 	switch (queue_sort(h->queue, SORTED_ROWS, &e)) {
 	case 0:
+		tell_unsorted(h);
 		break;
 	case 1:
 		diag_print(diag, DIAG_WARNING, "not all calls that were stored "

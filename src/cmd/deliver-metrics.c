@@ -260,6 +260,21 @@ survey_lanes(struct deliver *d, struct survey *v, struct error *e)
 	return r;
 }
 
+/* What nobody has in hand yet. */
+static int
+survey_unsorted(const struct deliver *d, struct survey *v, struct error *e)
+{
+	int64_t n, taken_ms;
+
+	if (queue_unsorted(d->queue, d->backlog.hands.last_no, &n, &taken_ms,
+	    e) < 0)
+		return -1;
+	v->waiting += n;
+	if (n && (v->due_ms < 0 || taken_ms < v->due_ms))
+		v->due_ms = taken_ms;
+	return 0;
+}
+
 /* Those without a lane are as the registry says. */
 static void
 survey_registry(const struct webhooks *all, struct survey *v)
@@ -355,7 +370,7 @@ put_queue(struct deliver *d, struct exposition *x)
 	if (d->failed)
 		return;
 	survey_registry(&d->registry.webhooks, &v);
-	if (survey_lanes(d, &v, &e) == 0)
+	if (survey_lanes(d, &v, &e) == 0 && survey_unsorted(d, &v, &e) == 0)
 		put_survey(d, &v, x);
 	free(v.webhooks);
 }

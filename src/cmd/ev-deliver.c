@@ -373,7 +373,7 @@ start(struct deliver *d, int64_t now_ms)
 
 	if (d->queue)
 		deliver_tend_queue(d, now_ms);
-	if ((!d->queue || d->delivers) &&
+	if ((!d->queue || d->delivers) && !d->failed &&
 	    sender_start(&d->sender, now_ms, &e) < 0)
 		deliver_fail(d, &e);
 	if (d->sender.no_registry && !d->sender.stopping)

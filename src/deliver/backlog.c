@@ -189,6 +189,16 @@ note_unreadable(struct backlog *b, struct lane *lane,
 }
 
 void
+backlog_join(struct backlog *b, struct call *c, struct lane *lane,
+    int64_t taken_ms)
+{
+	c->taken_ms = taken_ms;
+	c->lane = lane;
+	lane->n_calls++;
+	b->n_bytes += sizeof(*c) + c->text.len;
+}
+
+void
 backlog_hold(struct backlog *b, struct call *c, int64_t seq)
 {
 	c->seq = seq;
@@ -213,11 +223,9 @@ load(struct backlog *b, struct lane *lane, int64_t seq, struct call **call,
 		note_unreadable(b, lane, &row, &why);
 		return 0;
 	}
-	(*call)->taken_ms = row.taken_ms;
 	(*call)->attempt = row.attempts;
 	(*call)->ordered = row.ordered;
-	(*call)->lane = lane;
-	lane->n_calls++;
+	backlog_join(b, *call, lane, row.taken_ms);
 	backlog_hold(b, *call, seq);
 	return 1;
 }
@@ -319,6 +327,7 @@ backlog_forget(struct backlog *b, struct call *c)
 	} else if (c->seq) {
 		hash_remove(&b->held, &c->held);
 	}
+	b->n_bytes -= sizeof(*c) + c->text.len;
 	lanes_leave(b->lanes, c);
 	call_free(c);
 }

@@ -36,6 +36,7 @@ struct backlog {
 	struct hands hands;
 	struct hash held; /* calls in memory, by seq, until what became of
 	                    * them is stored */
+	size_t n_bytes;   /* of these, and of those in hand */
 	struct note *notes, **notes_tail;
 	size_t n_notes;
 	struct lane **moved; /* whose health is to be stored */

@@ -11,7 +11,9 @@ enum {
 	MAX_LEFT = 1024,   /* are only put: some milliseconds */
 	MAX_BYTES = 2 << 20,
 	PUT_MS = 50,       /* a row is in hand so long at most */
-	MAX_HELD = 1024,   /* calls that were in hand are in memory still */
+	/* That were in hand and are in memory still: */
+	MAX_HELD = 1024,
+	MAX_HELD_BYTES = 8 << 20,
 	CLAIM_MS = 10,     /* between two attempts */
 };
 
@@ -39,9 +41,7 @@ static void
 send(struct backlog *b, struct hand_item *item, struct lane *lane,
     struct call *c)
 {
-	c->taken_ms = item->hand->row.taken_ms;
-	c->lane = lane;
-	lane->n_calls++;
+	backlog_join(b, c, lane, item->hand->row.taken_ms);
 	lane->n_waiting += b->counts;
 	hands_open(&b->hands, item, c);
 	lane_push(b->lanes, c);
@@ -57,7 +57,7 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 	struct call *c;
 	struct error why;
 	size_t at = item->at;
-	int64_t no;
+	int64_t no = 0;
 	int fresh;
 
 	(void)queue_todo_call(b->queue, &item->hand->row, &at, &q, e);
@@ -251,7 +251,7 @@ finish_item(struct backlog *b, struct hand_item *item, struct error *e)
 	} else if (c) {
 		hands_shut(&b->hands, item);
 		backlog_hold(b, c, item->place.seq);
-		if (b->held.n > MAX_HELD)
+		if (b->held.n > MAX_HELD || b->n_bytes > MAX_HELD_BYTES)
 			shed(b, c->lane);
 	} else {
 		if (backlog_lane(b, item->place.lane, &lane, e) < 0)

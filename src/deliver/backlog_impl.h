@@ -31,7 +31,11 @@ void backlog_wake(struct backlog *, struct lane *);
 /* Calls that others put, a thousand at most: how many, or -1. */
 int backlog_arrivals(struct backlog *, struct error *);
 
-/* A call that is joined to its lane is in the queue. */
+/* A call that was read joins its lane. */
+void backlog_join(struct backlog *, struct call *, struct lane *,
+    int64_t taken_ms);
+
+/* And it is in the queue. */
 void backlog_hold(struct backlog *, struct call *, int64_t seq);
 
 /* It is on record: forget it, and see to whom it concerns. */

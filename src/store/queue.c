@@ -88,6 +88,7 @@ static const char later_schema[] =
     "no INTEGER PRIMARY KEY,"  /* in order of commit */
     "taken INTEGER NOT NULL,"
     "repeats INTEGER NOT NULL," /* ms, see queue_put; -1: it has nothing else */
+    "n INTEGER NOT NULL DEFAULT 0," /* how many calls; 0: repeats alone */
     "calls BLOB NOT NULL);"    /* queue_todo.c: struct item, and bytes */
     "CREATE TABLE IF NOT EXISTS feed("
     "no INTEGER PRIMARY KEY,"  /* how many there were, with these */
@@ -237,6 +238,7 @@ queue_rollback(struct queue *q)
 		q->lanes[i].no = 0;
 	memset(q->hours, 0, sizeof(q->hours));
 	q->todo.len = q->feed.len = 0;
+	q->n_todo = 0;
 	q->ids.no = -1;
 }
 

@@ -125,23 +125,27 @@ int queue_next_todo(struct queue *, int64_t no, struct queue_todo *,
 int queue_todo_call(const struct queue *, const struct queue_todo *, size_t *at,
     struct queue_call *, struct error *);
 
+/* How many calls are in the rows after that one, and since when; n 0: none. */
+int queue_unsorted(struct queue *, int64_t no, int64_t *n, int64_t *taken_ms,
+    struct error *);
+
 /* In the transaction that puts its calls: it is over. */
 int queue_end_todo(struct queue *, int64_t no, struct error *);
 
 struct queue_place { int64_t seq, lane; };
 
 /*
- * Put a call where it is sent from, unless it is known as a repeat, or its id is there already, not dead and
- * settled less than repeats_ms before it was taken: then it is a duplicate, or a
- * conflict if its body differs.
+ * Put a call where it is sent from, unless it is known as a repeat, or its id is
+ * there already, and when it was taken that one was not dead, nor settled for
+ * repeats_ms: then it is a duplicate, or a conflict if its body differs.
  */
 int queue_put(struct queue *, const struct queue_call *, int64_t taken_ms,
     int64_t repeats_ms, enum queue_put *, struct queue_place *,
     struct error *);
 
 /*
- * May it be sent before it is put? 1: it has no order key, its id is not there,
- * and its lane is, which is given.
+ * May it be sent before it is put? 1: it has an id, which is not there, and no order
+ * key; and its lane is there, which is given.
  */
 int queue_is_fresh(struct queue *, const struct queue_call *, int64_t *lane,
     struct error *);

@@ -12,7 +12,7 @@
 enum queue_statement {
 	Q_READ, Q_READ_END, Q_CHANGED,
 	/* storing */
-	Q_ADD_TODO, Q_NEXT_TODO, Q_NEXT_UNSORTED, Q_KEEP_TODO, Q_DELETE_TODO,
+	Q_ADD_TODO, Q_NEXT_TODO, Q_NEXT_UNSORTED, Q_UNSORTED, Q_KEEP_TODO, Q_DELETE_TODO,
 	/* sorting in */
 	Q_LANE_OF_WEBHOOK, Q_LANE_OF_ORIGIN, Q_ADD_LANE, Q_BEHIND, Q_PUT,
 	Q_PUT_PAYLOAD, Q_SAME, Q_HAS_SAME, Q_FORGET_SAME, Q_SEQ_OF_SAME,
@@ -53,7 +53,7 @@ struct queue {
 	} lanes[LANE_SLOTS];
 	struct buf text, name; /* of the row and the lane read last */
 	struct buf todo;       /* the row of the table todo that is begun */
-	int64_t todo_ms, todo_repeats_ms;
+	int64_t todo_ms, todo_repeats_ms, n_todo;
 	struct hour hours[HOUR_SLOTS]; /* written when committing, */
 	struct buf feed;               /* and struct feed_entries, */
 	struct id_block {              /* and what calls have for ids */

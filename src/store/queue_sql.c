@@ -46,13 +46,15 @@ const char *const queue_sql[Q_N] = {
 	[Q_HAS_ID] = "SELECT 1 FROM call WHERE seq = ?1 AND id = ?2",
 	[Q_PUT_ID_BLOCK] = "INSERT OR REPLACE INTO id_block VALUES(?1, ?2)",
 
-	[Q_ADD_TODO] = "INSERT INTO todo(taken, repeats, calls) "
-	    "VALUES(?1, ?2, ?3)",
+	[Q_ADD_TODO] = "INSERT INTO todo(taken, repeats, n, calls) "
+	    "VALUES(?1, ?2, ?3, ?4)",
 	[Q_NEXT_TODO] = "SELECT no, taken, repeats, calls FROM todo "
 	    "WHERE no > ?1 ORDER BY no LIMIT 1",
 	[Q_NEXT_UNSORTED] = "SELECT no, taken, repeats, calls FROM todo "
 	    "WHERE no > ?1 AND repeats >= 0 ORDER BY no LIMIT 1",
-	[Q_KEEP_TODO] = "UPDATE todo SET repeats = -1, calls = ?2 WHERE no = ?1",
+	[Q_UNSORTED] = "SELECT sum(n), min(taken) FROM todo "
+	    "WHERE no > ?1 AND n > 0",
+	[Q_KEEP_TODO] = "UPDATE todo SET repeats = -1, n = 0, calls = ?2 WHERE no = ?1",
 	[Q_DELETE_TODO] = "DELETE FROM todo WHERE no = ?1",
 
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",

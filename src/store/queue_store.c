@@ -360,10 +360,21 @@ put(struct queue *q, const struct queue_call *c, struct span same,
 
 enum { REPEATS, ANOTHER_ID, GONE };
 
+/* Is it not in the way of one that was taken then? */
+static bool
+is_gone(int64_t outcome, int64_t settled_ms, int64_t taken_ms,
+    int64_t repeats_ms)
+{
+	/* What died since was not dead then. */
+	return outcome && settled_ms < (outcome == OUTCOME_DEAD ? taken_ms :
+	    taken_ms - repeats_ms);
+}
+
 /* What the call is that has the key. */
 static int
 compare(struct queue *q, const struct queue_call *c, struct span same,
-    int64_t settled_after_ms, enum queue_put *what, struct error *e)
+    int64_t taken_ms, int64_t repeats_ms, enum queue_put *what,
+    struct error *e)
 {
 	sqlite3_stmt *stmt = db_stmt(&q->db, Q_SAME, e);
 	int rc, r;
@@ -378,9 +389,8 @@ compare(struct queue *q, const struct queue_call *c, struct span same,
 	    QUEUE_DUPLICATE : QUEUE_CONFLICT;
 	if (!span_eq(db_column(stmt, 0), c->id))
 		r = ANOTHER_ID;
-	else if (sqlite3_column_int64(stmt, 2) == OUTCOME_DEAD ||
-	    (sqlite3_column_int64(stmt, 2) &&
-	    sqlite3_column_int64(stmt, 3) < settled_after_ms))
+	else if (is_gone(sqlite3_column_int64(stmt, 2),
+	    sqlite3_column_int64(stmt, 3), taken_ms, repeats_ms))
 		r = GONE;
 	else
 		r = REPEATS;
@@ -422,7 +432,7 @@ queue_put(struct queue *q, const struct queue_call *c, int64_t taken_ms,
 	r = put(q, c, same, NULL, taken_ms, place, e);
 	if (r != 0)
 		return r < 0 ? -1 : 0;
-	r = compare(q, c, same, taken_ms - repeats_ms, what, e);
+	r = compare(q, c, same, taken_ms, repeats_ms, what, e);
 	if (r < 0 || r == REPEATS)
 		return r;
 	*what = QUEUE_TAKEN;
@@ -443,7 +453,8 @@ queue_is_fresh(struct queue *q, const struct queue_call *c, int64_t *lane,
 
 	if (find_lane(q, c, lane, e) < 0)
 		return -1;
-	if (!*lane || c->ordered)
+	/* A call without an id is known to receivers by its place. */
+	if (!*lane || c->ordered || !c->id.len)
 		return 0;
 	if (!same.len)
 		return 1;

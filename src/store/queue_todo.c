@@ -64,8 +64,10 @@ queue_write_todo(struct queue *q, struct error *e)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, q->todo_ms);
 	db_bind_int(&q->db, stmt, 2, q->todo_repeats_ms);
-	db_bind_blob(&q->db, stmt, 3, buf_bytes(&q->todo));
+	db_bind_int(&q->db, stmt, 3, q->n_todo);
+	db_bind_blob(&q->db, stmt, 4, buf_bytes(&q->todo));
 	q->todo.len = 0;
+	q->n_todo = 0;
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
@@ -75,6 +77,7 @@ queue_add_todo(struct queue *q, const struct queue_call *c, int64_t now_ms,
 {
 	q->todo_ms = now_ms;
 	q->todo_repeats_ms = repeats_ms;
+	q->n_todo++;
 	add_item(&q->todo, c);
 	return q->todo.len >= ROW_BYTES ? queue_write_todo(q, e) : 0;
 }
@@ -166,6 +169,25 @@ queue_end_todo(struct queue *q, int64_t no, struct error *e)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, no);
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+}
+
+int
+queue_unsorted(struct queue *q, int64_t no, int64_t *n, int64_t *taken_ms,
+    struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, Q_UNSORTED, e);
+	int rc;
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, no);
+	rc = db_step(&q->db, stmt, e);
+	if (rc < 0)
+		return -1;
+	*n = sqlite3_column_int64(stmt, 0); /* NULL: 0 */
+	*taken_ms = sqlite3_column_int64(stmt, 1);
+	db_reset(stmt);
+	return 0;
 }
 
 /* Sorting in for who does not deliver */

@@ -153,6 +153,8 @@ test_repeats(void)
 	check(put_id(q, "a", "{}", 1041) == QUEUE_TAKEN,
 	    "settled longer ago: taken");
 	record(q, 2, OUTCOME_DEAD, 0, 1041);
+	check(put_id(q, "b", "{}", 1041) == QUEUE_DUPLICATE,
+	    "one that was taken before another died repeats it");
 	check(put_id(q, "b", "{}", 1042) == QUEUE_TAKEN,
 	    "a dead one is taken again");
 	check(put_id(q, "b", "{}", 1043) == QUEUE_DUPLICATE,
@@ -282,6 +284,9 @@ test_sorting(void)
 	record(q, 1, OUTCOME_DEAD, 0, 20);
 	check(queue_sort(q, 9, &e) == 0 && due_is(q, 0, 0, "2 3") &&
 	    known_in(q, 0) == QUEUE_DUPLICATE, "and are repeats for good");
+	add_todo(q, (struct queue_call){ .id = SPAN("c") });
+	check(queue_sort(q, 1, &e) == 1 && due_is(q, 0, 0, "2 3 4"),
+	    "and do not keep what comes after them from being sorted in");
 	queue_close(q);
 	queue_close(other);
 }
