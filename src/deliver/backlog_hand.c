@@ -69,8 +69,7 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 	if (fresh == 1 && backlog_lane(b, no, &lane, e) < 0)
 		fresh = -1;
 	if (fresh <= 0) {
-		leave(b, item->hand, now_ms, no == 0 || q.ordered ? 0 :
-		    BACKLOG_GATHER_MS);
+		leave(b, item->hand, now_ms, 0);
 		return fresh;
 	}
 	c = is_open(lane) ? call_read(b->reader, q.text, &reason, &why) : NULL;
