@@ -272,6 +272,10 @@ whole() {
 	want_code 0
 	grep -q 'are not shown: q: damaged' "$ERR"
 	[ "$(jq -r .id "$OUT")" = a ]
+	call c | ev-deliver -q q --enqueue
+	bash -c "$(sed -n 's/.*what it held: //p' "$ERR")"
+	deliver --drain </dev/null >out
+	[ "$(jq -r .id out)" = c ]
 }
 
 @test "a retry waits in the queue, over the end of the program" {

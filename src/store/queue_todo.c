@@ -149,7 +149,10 @@ queue_todo_call(const struct queue *q, const struct queue_todo *row, size_t *at,
 		return 0;
 	if (!read_item(rest, &item, parts))
 		return error_set(e, "%s: damaged: row %lld of the table todo "
-		    "cannot be read", q->db.path, (long long)row->no);
+		    "cannot be read; nothing behind it is sent until it is "
+		    "taken out, with what it held: sqlite3 %s 'DELETE FROM todo "
+		    "WHERE no = %lld'", q->db.path, (long long)row->no,
+		    q->db.path, (long long)row->no);
 	*c = (struct queue_call){ .text = parts[TEXT], .id = parts[ID],
 		.event = parts[EVENT], .name = parts[NAME],
 		.lane = parts[LANE], .webhook = item.webhook != 0,
