@@ -9,7 +9,7 @@ enum {
 	/* So much is taken as is over, at ten thousand a second, before PUT_MS. */
 	MAX_OPEN = 512,
 	MAX_LEFT = 1024,   /* are only put: some milliseconds */
-	MAX_BYTES = 2 << 20,
+	MAX_BYTES = 6 << 20,
 	PUT_MS = 50,       /* a row is in hand so long at most */
 	/* That were in hand and are in memory still: */
 	MAX_HELD = 1024,
