@@ -477,7 +477,7 @@ backlog_flush(struct backlog *b, int64_t now_ms, int64_t wall_ms, bool all,
 		return -1;
 	}
 	/* In the order in which they were recorded. */
-	if (backlog_finish_hands(b, e) < 0)
+	if (backlog_finish_hands(b, now_ms, e) < 0)
 		return -1;
 	finish_notes(b);
 	return 0;

@@ -76,7 +76,7 @@ take_call(struct backlog *b, struct hand_item *item, int64_t now_ms,
 	if (c)
 		send(b, item, lane, c);
 	else
-		leave(b, item->hand, now_ms, BACKLOG_GATHER_MS);
+		leave(b, item->hand, now_ms, PUT_MS);
 	return 0;
 }
 
@@ -96,12 +96,15 @@ take_row(struct backlog *b, int64_t now_ms, struct error *e)
 	buf_clear(&row.bytes);
 	if (!h)
 		return r == 1 ? -1 : r;
+	h->since_ms = now_ms;
 	h->put_at_ms = now_ms + PUT_MS;
 	for (i = 0; i < h->n; i++)
 		if (take_call(b, &h->items[i], now_ms, e) < 0)
 			return -1;
 	if (b->hands.n_left >= MAX_LEFT)
 		h->put_at_ms = now_ms;
+	else if (h->n_open == 0)
+		backlog_flush_at(b, now_ms + BACKLOG_GATHER_MS);
 	backlog_flush_at(b, h->put_at_ms);
 	return h->put_at_ms > now_ms ? 1 : PUT_FIRST;
 }
@@ -228,17 +231,19 @@ report_repeat(struct backlog *b, const struct hand_item *item)
 	call_free(c);
 }
 
-/* What is put and waits in memory is left to the queue. */
+/* What is put and waits in memory, for long or beside much, is left to the queue. */
 static void
 shed(struct backlog *b, struct lane *lane)
 {
-	lane->slow = lane->more = true;
-	while (lane->fresh && !lane->fresh->item)
+	while (lane->fresh && !lane->fresh->item) {
+		lane->slow = lane->more = true;
 		backlog_forget(b, lane_pop_fresh(lane));
+	}
 }
 
 static int
-finish_item(struct backlog *b, struct hand_item *item, struct error *e)
+finish_item(struct backlog *b, struct hand_item *item, int64_t now_ms,
+    struct error *e)
 {
 	struct call *c = item->call;
 	struct lane *lane;
@@ -250,7 +255,8 @@ finish_item(struct backlog *b, struct hand_item *item, struct error *e)
 	} else if (c) {
 		hands_shut(&b->hands, item);
 		backlog_hold(b, c, item->place.seq);
-		if (b->held.n > MAX_HELD || b->n_bytes > MAX_HELD_BYTES)
+		if (now_ms - item->hand->since_ms >= PUT_MS ||
+		    b->held.n > MAX_HELD || b->n_bytes > MAX_HELD_BYTES)
 			shed(b, c->lane);
 	} else {
 		if (backlog_lane(b, item->place.lane, &lane, e) < 0)
@@ -263,7 +269,7 @@ finish_item(struct backlog *b, struct hand_item *item, struct error *e)
 }
 
 int
-backlog_finish_hands(struct backlog *b, struct error *e)
+backlog_finish_hands(struct backlog *b, int64_t now_ms, struct error *e)
 {
 	struct hand *h, *last = b->hands.put;
 	size_t i;
@@ -271,7 +277,7 @@ backlog_finish_hands(struct backlog *b, struct error *e)
 	while (last) {
 		h = b->hands.first;
 		for (i = 0; i < h->n; i++)
-			if (finish_item(b, &h->items[i], e) < 0)
+			if (finish_item(b, &h->items[i], now_ms, e) < 0)
 				return -1;
 		last = h == last ? NULL : last;
 		hands_drop(&b->hands);

@@ -48,6 +48,7 @@ void backlog_drop_hands(struct backlog *);
 int backlog_put_hands(struct backlog *, int64_t now_ms, bool all,
     struct error *);
 /* and once it is committed. */
-int backlog_finish_hands(struct backlog *, struct error *);
+int backlog_finish_hands(struct backlog *, int64_t now_ms,
+    struct error *);
 
 #endif

@@ -31,7 +31,8 @@ struct hand_item {
 struct hand {
 	struct hand *next;
 	struct queue_todo row;
-	int64_t put_at_ms; /* monotonic: at the latest */
+	int64_t since_ms;  /* monotonic; and when it is put at the latest */
+	int64_t put_at_ms;
 	size_t n_open;     /* calls in lanes or under way */
 	size_t n_left;     /* that were never */
 	size_t n;
