@@ -189,8 +189,8 @@ line "  and one that hangs, with a twentieth more" rate.many.dead "$(ratio rate.
 rm -f q q-*
 calls_of "$calls" v7 1000 >part
 for ((n = 0; n < backlog; n += calls)); do
-	sed "s/\"id\":\"msg_/&$n/" part
-done | head -n "$backlog" | ev-deliver -q q --enqueue
+	head -n $((backlog - n)) part | sed "s/\"id\":\"msg_/&$n/"
+done | ev-deliver -q q --enqueue
 ev-deliver -q q -w w.json --serve --allow-net 127.0.0.0/8 >out 2>/dev/null &
 server=$!
 sleep 5
