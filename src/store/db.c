@@ -507,7 +507,7 @@ static int
 set_claim(struct db *d, short type)
 {
 	struct flock lock = { .l_type = type, .l_whence = SEEK_SET,
-		.l_start = (off_t)1 << 62, .l_len = 1 };
+		.l_start = INT32_MAX, .l_len = 1 };
 
 	return fcntl(d->fd, F_OFD_SETLK, &lock);
 }
