@@ -20,6 +20,7 @@ done | jq -s . >"$tmp/w.json"
 printf '{"name":"ping","id":"%s","payload":{"name":"x"}}\n' "$event" |
 	"$bin/ev-route" -c "$here/examples/catalog" -w "$tmp/w.json" |
 	"$bin/ev-deliver" -q "$q" --enqueue
+"$bin/hook-admin" -q "$q" stats >/dev/null # sorts them in
 id=$(sqlite3 "$q" 'SELECT id FROM call WHERE seq = 100')
 now=$(date +%s)000
 sqlite3 "$q" >/dev/null <<END
