@@ -276,7 +276,7 @@ switches() {
 	sqlite3 q 'UPDATE todo SET taken = taken - 60000'
 	# The claim that sorting in needs: F_OFD_SETLK, a byte.
 	perl -e 'open my $q, "+<", "q" or die;
-		my $lock = pack("ssx4qqlx4", 1, 0, 1 << 62, 1, 0);
+		my $lock = pack("ssx4qqlx4", 1, 0, 0x7fffffff, 1, 0);
 		fcntl($q, 37, $lock) or die $!;
 		open my $f, ">", "claimed"; sleep' 3>&- 4>&- &
 	EV_STARTED+=("$!")
