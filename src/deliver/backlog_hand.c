@@ -6,7 +6,7 @@
 #include "deliver/backlog_impl.h"
 
 enum {
-	/* So much is taken as is over, at ten thousand a second, before PUT_MS. */
+	/* As much as is over, at ten thousand a second, before PUT_MS. */
 	MAX_OPEN = 512,
 	MAX_LEFT = 1024,   /* are only put: some milliseconds */
 	MAX_BYTES = 6 << 20,
@@ -231,7 +231,7 @@ report_repeat(struct backlog *b, const struct hand_item *item)
 	call_free(c);
 }
 
-/* What is put and waits in memory, for long or beside much, is left to the queue. */
+/* What is put and waits in memory, for long or beside much: back to the queue. */
 static void
 shed(struct backlog *b, struct lane *lane)
 {

@@ -219,8 +219,9 @@ queue_commit(struct queue *q, struct error *e)
 {
 	bool fed = q->feed.len > 0;
 
-	if (queue_write_todo(q, e) < 0 || queue_write_ids(q, e) < 0 || queue_write_hours(q, e) < 0 ||
-	    (fed && write_feed(q, e) < 0) || db_commit(&q->db, e) < 0)
+	if (queue_write_todo(q, e) < 0 || queue_write_ids(q, e) < 0 ||
+	    queue_write_hours(q, e) < 0 || (fed && write_feed(q, e) < 0) ||
+	    db_commit(&q->db, e) < 0)
 		return -1;
 	if (fed)
 		ring_followers(q);
