@@ -2,7 +2,8 @@
  * Calls in hand: into lanes as they are found in the queue's todo, and out of it
  * when what became of them, or that they wait, can be put.
  */
-#include "base/alloc.h"
+#include <stdlib.h>
+
 #include "deliver/backlog_impl.h"
 
 enum {

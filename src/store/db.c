@@ -178,6 +178,13 @@ db_bind_int(struct db *d, sqlite3_stmt *stmt, int i, int64_t n)
 }
 
 void
+db_bind_int_if(struct db *d, sqlite3_stmt *stmt, int i, bool is, int64_t n)
+{
+	note_bind(d, is ? sqlite3_bind_int64(stmt, i, n) :
+	    sqlite3_bind_null(stmt, i));
+}
+
+void
 db_bind_text(struct db *d, sqlite3_stmt *stmt, int i, struct span s)
 {
 	note_bind(d, s.len ? sqlite3_bind_text64(stmt, i, s.p, s.len,

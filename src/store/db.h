@@ -65,6 +65,7 @@ sqlite3_stmt *db_prepare(struct db *, const char *sql, struct error *);
 sqlite3_stmt *db_stmt(struct db *, size_t which, struct error *);
 
 void db_bind_int(struct db *, sqlite3_stmt *, int i, int64_t);
+void db_bind_int_if(struct db *, sqlite3_stmt *, int i, bool is, int64_t);
 void db_bind_text(struct db *, sqlite3_stmt *, int i, struct span);
 void db_bind_blob(struct db *, sqlite3_stmt *, int i, struct span);
 

@@ -88,7 +88,7 @@ static const char later_schema[] =
     "no INTEGER PRIMARY KEY,"  /* in order of commit */
     "taken INTEGER NOT NULL,"
     "repeats INTEGER NOT NULL," /* ms, see queue_put; -1: it has nothing else */
-    "n INTEGER NOT NULL DEFAULT 0," /* how many calls; 0: repeats alone */
+    "n INTEGER NOT NULL DEFAULT 0," /* how many calls it came with */
     "calls BLOB NOT NULL);"    /* queue_todo.c: struct item, and bytes */
     "CREATE TABLE IF NOT EXISTS feed("
     "no INTEGER PRIMARY KEY,"  /* how many there were, with these */
@@ -197,21 +197,11 @@ ring_followers(const struct queue *q)
 static int
 write_feed(struct queue *q, struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_FEED, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1,
-	    (int64_t)(q->feed.len / sizeof(struct feed_entry)));
-	db_bind_blob(&q->db, stmt, 2, buf_bytes(&q->feed));
-	if (db_run(&q->db, stmt, e) < 0)
+	if (queue_run_blob(q, Q_FEED, (int64_t)(q->feed.len /
+	    sizeof(struct feed_entry)), buf_bytes(&q->feed), e) < 0)
 		return -1;
 	q->feed.len = 0;
-	stmt = db_stmt(&q->db, Q_FEED_END, e);
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, FEED_ENTRIES);
-	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+	return queue_run_on(q, Q_FEED_END, FEED_ENTRIES, e) < 0 ? -1 : 0;
 }
 
 int
@@ -247,6 +237,31 @@ static int
 run(struct queue *q, enum queue_statement which, struct error *e)
 {
 	return db_run(&q->db, db_stmt(&q->db, which, e), e) < 0 ? -1 : 0;
+}
+
+int
+queue_run_on(struct queue *q, enum queue_statement which, int64_t n,
+    struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, n);
+	return db_run(&q->db, stmt, e);
+}
+
+int
+queue_run_blob(struct queue *q, enum queue_statement which, int64_t n,
+    struct span blob, struct error *e)
+{
+	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
+
+	if (!stmt)
+		return -1;
+	db_bind_int(&q->db, stmt, 1, n);
+	db_bind_blob(&q->db, stmt, 2, blob);
+	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
 
 int

@@ -96,6 +96,14 @@ feed_state(int64_t attempts, bool settled)
 /* "QUEUE-shm": who follows watches it. NULL: there is none. */
 char *queue_bell(const struct queue *);
 
+/* Run one with a number: how many rows it changed, or -1. */
+int queue_run_on(struct queue *, enum queue_statement, int64_t,
+    struct error *);
+
+/* And one with a number and a blob. 0 or -1. */
+int queue_run_blob(struct queue *, enum queue_statement, int64_t, struct span,
+    struct error *);
+
 /* Write what queue_add_todo has gathered. */
 int queue_write_todo(struct queue *, struct error *);
 

@@ -219,17 +219,11 @@ add_attempt(struct queue *q, const struct queue_record *r, struct error *e)
 	db_bind_int(&q->db, stmt, 2, r->attempts);
 	db_bind_int(&q->db, stmt, 3, r->time_ms);
 	db_bind_int(&q->db, stmt, 4, (int64_t)r->outcome);
-	if (r->status)
-		db_bind_int(&q->db, stmt, 5, r->status);
-	else
-		(void)sqlite3_bind_null(stmt, 5);
+	db_bind_int_if(&q->db, stmt, 5, r->status != 0, r->status);
 	db_bind_text(&q->db, stmt, 6, text_of(r->reason));
 	db_bind_text(&q->db, stmt, 7, r->error);
 	for (i = 0; i < 5; i++)
-		if (us[i] >= 0)
-			db_bind_int(&q->db, stmt, 8 + i, us[i]);
-		else
-			(void)sqlite3_bind_null(stmt, 8 + i);
+		db_bind_int_if(&q->db, stmt, 8 + i, us[i] >= 0, us[i]);
 	db_bind_blob(&q->db, stmt, 13, r->answer);
 	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
 }
@@ -302,17 +296,6 @@ retry(struct queue *q, const struct queue_record *r, struct error *e)
 }
 
 static int
-run_on(struct queue *q, enum queue_statement which, int64_t n, struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&q->db, which, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, n);
-	return db_run(&q->db, stmt, e);
-}
-
-static int
 settle(struct queue *q, const struct queue_record *r, bool *released,
     struct error *e)
 {
@@ -329,11 +312,11 @@ settle(struct queue *q, const struct queue_record *r, bool *released,
 	n = db_run(&q->db, stmt, e);
 	if (n <= 0)
 		return n;
-	if (!r->keep && run_on(q, Q_DROP_PAYLOAD, r->seq, e) < 0)
+	if (!r->keep && queue_run_on(q, Q_DROP_PAYLOAD, r->seq, e) < 0)
 		return -1;
 	if (!r->ordered)
 		return 1;
-	n = run_on(q, Q_RELEASE, r->seq, e);
+	n = queue_run_on(q, Q_RELEASE, r->seq, e);
 	*released = n > 0;
 	return n < 0 ? -1 : 1;
 }

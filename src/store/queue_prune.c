@@ -15,17 +15,11 @@ static int
 run_each(struct queue *q, enum queue_statement which, const int64_t *seqs,
     size_t n, struct error *e)
 {
-	sqlite3_stmt *stmt;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		stmt = db_stmt(&q->db, which, e);
-		if (!stmt)
+	for (i = 0; i < n; i++)
+		if (queue_run_on(q, which, seqs[i], e) < 0)
 			return -1;
-		db_bind_int(&q->db, stmt, 1, seqs[i]);
-		if (db_run(&q->db, stmt, e) < 0)
-			return -1;
-	}
 	return 0;
 }
 

@@ -53,9 +53,8 @@ const char *const queue_sql[Q_N] = {
 	[Q_NEXT_UNSORTED] = "SELECT no, taken, repeats, calls FROM todo "
 	    "WHERE no > ?1 AND repeats >= 0 ORDER BY no LIMIT 1",
 	[Q_UNSORTED] = "SELECT sum(n), min(taken) FROM todo "
-	    "WHERE no > ?1 AND n > 0",
-	[Q_KEEP_TODO] = "UPDATE todo SET repeats = -1, n = 0, calls = ?2 "
-	    "WHERE no = ?1",
+	    "WHERE no > ?1 AND repeats >= 0",
+	[Q_KEEP_TODO] = "UPDATE todo SET repeats = -1, calls = ?2 WHERE no = ?1",
 	[Q_DELETE_TODO] = "DELETE FROM todo WHERE no = ?1",
 
 	[Q_LANE] = "SELECT " LANE_COLUMNS " FROM lane WHERE no = ?1",

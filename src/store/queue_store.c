@@ -152,19 +152,14 @@ copy_block(uint32_t *hashes, struct span block)
 int
 queue_write_ids(struct queue *q, struct error *e)
 {
-	sqlite3_stmt *stmt;
+	int64_t no = q->ids.no;
 
-	if (q->ids.no < 0)
+	if (no < 0)
 		return 0;
-	stmt = db_stmt(&q->db, Q_PUT_ID_BLOCK, e);
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, q->ids.no);
-	db_bind_blob(&q->db, stmt, 2, (struct span){
-	    (const char *)q->ids.hashes, ID_BLOCK_BYTES });
 	/* Others may go on with it. */
 	q->ids.no = -1;
-	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+	return queue_run_blob(q, Q_PUT_ID_BLOCK, no, (struct span){
+	    (const char *)q->ids.hashes, ID_BLOCK_BYTES }, e);
 }
 
 /* A block that is filled up is written, and the next one begun. */
@@ -261,18 +256,6 @@ is_behind(struct queue *q, int64_t lane, int64_t turn, struct error *e)
 	return db_number(&q->db, stmt, 0, &found, e) < 0 ? -1 : found != 0;
 }
 
-static int
-put_payload(struct queue *q, int64_t seq, struct span text, struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_PUT_PAYLOAD, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, seq);
-	db_bind_blob(&q->db, stmt, 2, text);
-	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
-}
-
 /* The columns that tell how far a call is. */
 struct stage {
 	int64_t due; /* as in the table; SETTLED: NULL */
@@ -295,15 +278,6 @@ stage_of(const struct queue_record *r, int64_t taken_ms)
 		.reason = r->reason };
 }
 
-static void
-bind_or_null(struct queue *q, sqlite3_stmt *stmt, int i, bool is, int64_t n)
-{
-	if (is)
-		db_bind_int(&q->db, stmt, i, n);
-	else
-		(void)sqlite3_bind_null(stmt, i);
-}
-
 /* How many rows were put: 0 if its key is there already. */
 static int
 put_row(struct queue *q, const struct queue_call *c, struct span same,
@@ -321,12 +295,12 @@ put_row(struct queue *q, const struct queue_call *c, struct span same,
 	if (!stmt)
 		return -1;
 	db_bind_int(&q->db, stmt, 1, lane);
-	bind_or_null(q, stmt, 2, due != SETTLED, behind ? -1 : due);
+	db_bind_int_if(&q->db, stmt, 2, due != SETTLED, behind ? -1 : due);
 	db_bind_int(&q->db, stmt, 3, s->outcome);
 	db_bind_int(&q->db, stmt, 4, s->attempts);
 	db_bind_int(&q->db, stmt, 5, taken_ms);
 	db_bind_int(&q->db, stmt, 6, s->settled);
-	bind_or_null(q, stmt, 7, c->ordered, turn);
+	db_bind_int_if(&q->db, stmt, 7, c->ordered, turn);
 	db_bind_int(&q->db, stmt, 8, (int64_t)hash(c->body));
 	db_bind_blob(&q->db, stmt, 9, same);
 	db_bind_text(&q->db, stmt, 10, c->id);
@@ -353,7 +327,7 @@ put(struct queue *q, const struct queue_call *c, struct span same,
 		return n;
 	place->seq = sqlite3_last_insert_rowid(q->db.sqlite);
 	if ((s.due != SETTLED || r->keep) &&
-	    put_payload(q, place->seq, c->text, e) < 0)
+	    queue_run_blob(q, Q_PUT_PAYLOAD, place->seq, c->text, e) < 0)
 		return -1;
 	return note_id(q, place->seq, hash_of_id(c->id), e) < 0 ? -1 : 1;
 }

@@ -166,12 +166,7 @@ queue_todo_call(const struct queue *q, const struct queue_todo *row, size_t *at,
 int
 queue_end_todo(struct queue *q, int64_t no, struct error *e)
 {
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_DELETE_TODO, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, no);
-	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
+	return queue_run_on(q, Q_DELETE_TODO, no, e) < 0 ? -1 : 0;
 }
 
 int
@@ -217,18 +212,6 @@ put_calls(struct queue *q, const struct queue_todo *row, struct buf *repeats,
 }
 
 static int
-keep(struct queue *q, int64_t no, struct span repeats, struct error *e)
-{
-	sqlite3_stmt *stmt = db_stmt(&q->db, Q_KEEP_TODO, e);
-
-	if (!stmt)
-		return -1;
-	db_bind_int(&q->db, stmt, 1, no);
-	db_bind_blob(&q->db, stmt, 2, repeats);
-	return db_run(&q->db, stmt, e) < 0 ? -1 : 0;
-}
-
-static int
 sort_row(struct queue *q, const struct queue_todo *row, struct error *e)
 {
 	struct buf repeats = { 0 };
@@ -237,8 +220,8 @@ sort_row(struct queue *q, const struct queue_todo *row, struct error *e)
 	if (r == 0)
 		r = put_calls(q, row, &repeats, e);
 	if (r == 0)
-		r = repeats.len ? keep(q, row->no, buf_bytes(&repeats), e) :
-		    queue_end_todo(q, row->no, e);
+		r = repeats.len ? queue_run_blob(q, Q_KEEP_TODO, row->no,
+		    buf_bytes(&repeats), e) : queue_end_todo(q, row->no, e);
 	if (r == 0)
 		r = queue_commit(q, e);
 	if (r < 0)
